@@ -1,0 +1,242 @@
+"""What a stage tells while it works: small frozen facts that survive as one line of JSON each.
+
+A stage yields events; the driver stamps `seconds`, appends them to `events.jsonl` and whoever watches
+reads them back from there. Floats may be NaN or infinite: they are written as strings, so that every
+line is standard JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class RunState(StrEnum):
+    """How far a run is. The last four are final; `died` is only ever concluded by a reader."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    SAVING = "saving"
+    STOPPED = "stopped"
+    DONE = "done"
+    FAILED = "failed"
+    DIED = "died"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (RunState.STOPPED, RunState.DONE, RunState.FAILED, RunState.DIED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """step: optimizer step, document or merge count, as the stage counts.
+    seconds: monotonic working seconds since the run began, over all its resumptions."""
+
+    step: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick(Event):
+    """Nothing to tell: a moment at which the driver may pause, stop or answer a query. Never recorded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateChanged(Event):
+    state: str
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """done of total in `unit`; total 0 when it cannot be known."""
+
+    done: int
+    total: int
+    unit: str
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice(Event):
+    """Something worth knowing that stops nothing. level: "info" or "warning"."""
+
+    text: str
+    level: str = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentSample(Event):
+    """A document as it went in. marks: (start, end, role) in characters; role "name" or "value"."""
+
+    text: str
+    marks: tuple[tuple[int, int, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentDropped(Event):
+    """A document, line or file that was left out, and the reason in words."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeLearned(Event):
+    """One merge of a BPE tokenizer: left + right -> joined, which received `token_id`."""
+
+    left: str
+    right: str
+    joined: str
+    token_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepMetrics(Event):
+    """One optimizer step.
+
+    tokens: seen so far. loss: mean nats per token of the step's batch. grad_norm: before clipping.
+    clipped: whether it exceeded the limit. update_ratio: norm of update / norm of weights (0 if not measured).
+    memory_bytes: resident (CPU) or allocated (GPU) at this moment.
+    """
+
+    tokens: int
+    loss: float
+    learning_rate: float
+    grad_norm: float
+    clipped: bool
+    tokens_per_second: float
+    update_ratio: float = 0.0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation(Event):
+    """loss: nats per token on held-out text. bits_per_byte: the same, independent of the tokenizer.
+    train_loss: on training rows of the same number, dropout off, so that the gap is a fair difference."""
+
+    tokens: int
+    loss: float
+    bits_per_byte: float
+    train_loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSample(Event):
+    """What the model wrote at this step. text does not repeat the prompt."""
+
+    prompt: str
+    text: str
+    seed: int
+    temperature: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(Event):
+    """folder: name inside `checkpoints/`. duration: seconds from first byte to verified."""
+
+    folder: str
+    bytes: int
+    duration: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlApplied(Event):
+    """A live control was turned. name: "learning_rate_scale", "checkpoint", "pause", "resume", "stop"."""
+
+    name: str
+    value: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthAlarm(Event):
+    """The run paused itself. cause: "nan", "inf", "exploding", "out_of_memory"."""
+
+    cause: str
+    what: str
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Event):
+    """The run goes on from the checkpoint at `step`; what was recorded after that step is void."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactReady(Event):
+    """An output is complete. folder: relative to the workspace. figures: what a card shows of it."""
+
+    kind: str
+    folder: str
+    reused: bool
+    figures: dict[str, float | int | str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    what: str
+    why: str
+    remedy: str
+    details: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownEvent(Event):
+    """Written by another version of Cutaway; kept, shown by nobody."""
+
+    kind: str
+    data: dict[str, Any]
+
+
+EVENT_TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _restore(annotation: str, value: Any) -> Any:
+    if annotation == "float":
+        return float(value)
+    if isinstance(value, list):
+        return tuple(_restore("", item) for item in value)
+    return value
+
+
+def encode(event: Event) -> str:
+    """One line of standard JSON, without the newline."""
+    fields = {f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}
+    return json.dumps({"event": type(event).__name__, **fields}, ensure_ascii=False)
+
+
+def decode(line: str) -> Event:
+    """The event that `encode` wrote. Raises ValueError for a line that is no event at all."""
+    data = json.loads(line)
+    if not isinstance(data, dict) or "event" not in data:
+        raise ValueError("not an event line")
+    kind = data.pop("event")
+    cls = EVENT_TYPES.get(kind)
+    unknown = UnknownEvent(
+        step=int(data.get("step", 0)), seconds=float(data.get("seconds", 0.0)), kind=str(kind), data=data
+    )
+    if cls is None:
+        return unknown
+    names = {f.name: str(f.type) for f in dataclasses.fields(cls)}
+    try:
+        return cls(**{k: _restore(names[k], v) for k, v in data.items() if k in names})
+    except (TypeError, ValueError):
+        return unknown

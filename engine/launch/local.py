@@ -1,0 +1,147 @@
+"""A recipe run in this process: its folder, its stages one after another, and going on where it stopped.
+
+runs/first-words-20261121-091402/
+    recipe.json          the recipe as it runs, overrides included
+    control/             requests from other processes
+    1-world/             a run folder for each stage
+    2-train_tokenizer/ ...
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from engine.control import Control
+from engine.errors import CutawayError
+from engine.events import ArtifactReady, Event, RunState
+from engine.launch.recipe import Recipe, StageSpec, recipe_from_json
+from engine.pipeline.drive import drive
+from engine.pipeline.stage import Context
+from engine.store.artifact import Artifact, open_artifact
+from engine.store.files import read_json, write_json
+from engine.store.run_folder import RunFolder, RunRecord, Status
+from engine.store.workspace import FOLDERS, Workspace
+
+
+@dataclass(frozen=True)
+class RecipeRun:
+    workspace: Workspace
+    folder: Path
+    recipe: Recipe
+
+    @classmethod
+    def create(cls, workspace: Workspace, recipe: Recipe) -> RecipeRun:
+        folder = workspace.new_run_folder(recipe.name)
+        write_json(folder / "recipe.json", recipe.to_json())
+        return cls(workspace, folder, recipe)
+
+    @classmethod
+    def open(cls, workspace: Workspace, folder: Path) -> RecipeRun:
+        return cls(workspace, folder, recipe_from_json(read_json(folder / "recipe.json")))
+
+    @property
+    def control_folder(self) -> Path:
+        return self.folder / "control"
+
+    def stage_folder(self, index: int) -> RunFolder:
+        return RunFolder(self.folder / f"{index + 1}-{self.recipe.stages[index].name}")
+
+    def stage_folders(self) -> list[RunFolder]:
+        return [self.stage_folder(index) for index in range(len(self.recipe.stages))]
+
+    def status(self) -> Status:
+        """Of the stage that is at work, or where the run ended; `done` when every stage is."""
+        statuses = [folder.status() for folder in self.stage_folders()]
+        for index, status in enumerate(statuses):
+            if status.state is RunState.WAITING and index:
+                return statuses[index - 1] if statuses[index - 1].state is not RunState.DONE else status
+            if status.state is not RunState.DONE:
+                return status
+        return statuses[-1]
+
+    def work(self, control: Control, *, device: str = "auto", threads: int = 0, seed: int = 1) -> Iterator[Event]:
+        """Runs what is not done yet. The generator ends early when a stage is stopped or fails."""
+        return Worker(self, control, device, threads, seed).work()
+
+
+class Worker:
+    """Carries artifacts from stage to stage. `context` is that of the stage at work, for whoever drives."""
+
+    def __init__(self, run: RecipeRun, control: Control, device: str = "auto", threads: int = 0, seed: int = 1) -> None:
+        self.run = run
+        self.control = control
+        self.device = device
+        self.threads = threads
+        self.seed = seed
+        self.index = 0
+        self.context: Context | None = None
+        self._parents: dict[str, Artifact] = {}
+
+    def work(self) -> Iterator[Event]:
+        self._refuse_second_writer()
+        shutil.rmtree(self.run.control_folder, ignore_errors=True)
+        for index, spec in enumerate(self.run.recipe.stages):
+            self.index = index
+            folder = self.run.stage_folder(index)
+            if folder.status().state is not RunState.DONE or not self._take_output(folder):
+                yield from self._drive(spec, folder)
+                if folder.status().state is not RunState.DONE:
+                    return
+                self._take_output(folder)
+
+    def _refuse_second_writer(self) -> None:
+        for folder in self.run.stage_folders():
+            status = folder.status()
+            if status.state not in (RunState.WAITING,) and not status.state.is_final and status.pid != os.getpid():
+                raise CutawayError(
+                    f"{self.run.folder.name} is already running.",
+                    f"Process {status.pid} on {status.host} works on it.",
+                    "Watch it in the window, or stop it first.",
+                )
+
+    def _drive(self, spec: StageSpec, folder: RunFolder) -> Iterator[Event]:
+        parents = {kind: artifact.hash for kind, artifact in self._parents.items()}
+        if not (folder.path / "run.json").exists():
+            RunFolder.create(folder.path, self._record(spec, parents))
+        self.context = Context(
+            self.run.workspace,
+            folder,
+            self.control,
+            self.run.recipe.name,
+            dict(self._parents),
+            self.device,
+            self.threads,
+            self.seed,
+        )
+        yield from drive(spec.module, spec.config, self.context)
+
+    def _record(self, spec: StageSpec, parents: dict[str, str]) -> RunRecord:
+        return RunRecord(
+            stage=spec.name,
+            title=spec.module.TITLE,
+            config=spec.config.model_dump(mode="json"),
+            parents=parents,
+            seed=self.seed,
+            began=datetime.now().astimezone().isoformat(timespec="seconds"),
+            environment={"python": platform.python_version(), "system": platform.platform(), "device": self.device},
+        )
+
+    def _take_output(self, folder: RunFolder) -> bool:
+        """Remembers the stage's artifact for those that follow; False when it is gone and must be made again."""
+        ready = [event for event in folder.all_events() if isinstance(event, ArtifactReady)]
+        if not ready:
+            return False
+        if ready[-1].kind in FOLDERS:
+            try:
+                self._parents[ready[-1].kind] = open_artifact(
+                    self.run.workspace.root / ready[-1].folder, ready[-1].kind
+                )
+            except CutawayError:
+                return False
+        return True

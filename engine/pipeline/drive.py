@@ -1,0 +1,139 @@
+"""Drives one stage: records what it tells, keeps its status fresh, pauses it, and says how it ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import traceback
+from collections.abc import Iterator
+from types import ModuleType
+
+from engine.errors import CutawayError
+from engine.events import (
+    ArtifactReady,
+    ControlApplied,
+    Event,
+    Failed,
+    HealthAlarm,
+    RunState,
+    StateChanged,
+    Tick,
+)
+from engine.pipeline.stage import Context, StageConfig
+from engine.store.files import explain_os_error
+
+_PAUSE_TICK_SECONDS = 0.02
+
+
+class Recorder:
+    """Stamps events with working seconds (pauses not counted), appends them, keeps `status.json` fresh."""
+
+    def __init__(self, context: Context) -> None:
+        self._folder = context.run_folder
+        self._control = context.control
+        self._spent = self._folder.status().seconds
+        self._since = time.monotonic()
+        self._running = True
+        self.state = RunState.STARTING
+        self.step = 0
+
+    @property
+    def seconds(self) -> float:
+        return self._spent + (time.monotonic() - self._since if self._running else 0.0)
+
+    def hold(self) -> None:
+        self._spent, self._running = self.seconds, False
+
+    def go_on(self) -> None:
+        self._since, self._running = time.monotonic(), True
+
+    def record(self, event: Event) -> Iterator[Event]:
+        """Yields the stamped event once it is written; a full disk pauses the run until it can be."""
+        event = dataclasses.replace(event, seconds=self.seconds)
+        self.step = max(self.step, event.step)
+        yield from self._persist(lambda: self._folder.append(event))
+        yield event
+
+    def enter(self, state: RunState, message: str = "") -> Iterator[Event]:
+        self.state = state
+        yield from self._persist(lambda: self._folder.write_status(state, self.step, self.seconds, message))
+        yield from self.record(StateChanged(step=self.step, state=state.value, message=message))
+
+    def heartbeat(self) -> Iterator[Event]:
+        if self._folder.heartbeat_due():
+            yield from self._persist(lambda: self._folder.write_status(self.state, self.step, self.seconds))
+
+    def _persist(self, write: object) -> Iterator[Event]:
+        assert callable(write)
+        while True:
+            try:
+                write()
+                return
+            except OSError as error:
+                # The event cannot reach the disk, so it is handed to whoever drives us in this process.
+                words = explain_os_error(error, self._folder.path)
+                if self._control.stopping:
+                    raise words from error
+                self._control.pause()
+                yield HealthAlarm(cause="disk", what=words.what, why=words.why, remedy=words.remedy)
+                while self._control.paused:
+                    time.sleep(_PAUSE_TICK_SECONDS)
+                    yield Tick()
+
+
+def drive(stage: ModuleType, config: StageConfig, context: Context) -> Iterator[Event]:
+    """Runs a stage to its end. Yields every event and tick; the last event is a final StateChanged.
+
+    A CutawayError or any other Exception of the stage becomes Failed and the state `failed`; it is not
+    raised again, so that a driver has one way out. Closing this generator closes the stage, which saves.
+    """
+    context.run_folder.begin_writing()
+    recorder = Recorder(context)
+    stream = stage.run(config, context)
+    complete = False
+    try:
+        yield from recorder.enter(RunState.RUNNING)
+        for event in stream:
+            if isinstance(event, StateChanged):
+                yield from recorder.enter(RunState(event.state), event.message)
+            elif not isinstance(event, Tick):
+                complete = complete or isinstance(event, ArtifactReady)
+                yield from recorder.record(event)
+            else:
+                yield event
+            yield from recorder.heartbeat()
+            if context.control.paused:
+                yield from _wait_while_paused(recorder, context)
+        yield from recorder.enter(RunState.DONE if complete else RunState.STOPPED)
+    except Exception as error:
+        yield from recorder.record(_failure(error))
+        yield from recorder.enter(RunState.FAILED, str(error))
+    finally:
+        stream.close()
+        if not recorder.state.is_final:
+            context.run_folder.write_status(RunState.STOPPED, recorder.step, recorder.seconds)
+        context.live = None
+
+
+def _wait_while_paused(recorder: Recorder, context: Context) -> Iterator[Event]:
+    recorder.hold()
+    yield from recorder.enter(RunState.PAUSED)
+    while context.control.paused:
+        time.sleep(_PAUSE_TICK_SECONDS)
+        yield Tick()
+        yield from recorder.heartbeat()
+    recorder.go_on()
+    if not context.control.stopping:
+        yield from recorder.record(ControlApplied(step=recorder.step, name="resume"))
+        yield from recorder.enter(RunState.RUNNING)
+
+
+def _failure(error: Exception) -> Failed:
+    if isinstance(error, CutawayError):
+        return Failed(what=error.what, why=error.why, remedy=error.remedy, details=error.details)
+    return Failed(
+        what="The stage ended with an error that it did not expect.",
+        why=f"{type(error).__name__}: {error}",
+        remedy="Everything saved before is intact. Copy the details into a report, then try again.",
+        details="".join(traceback.format_exception(error)),
+    )
