@@ -1,0 +1,291 @@
+"""A whole workspace, told from memory: real files that read as if recipes had run, made in well under a second.
+
+`python -m app.preview` and the tests of pages need a run at step 348 of 600 without waiting for one. `build` writes it
+with the engine's own events, run folders and artifacts, so that a page cannot tell the difference. The numbers are
+drawn, but they add up: seconds follow from tokens per second, tokens from steps, the time left from both.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from app.canned_stories import Story, finished_runs, first_words
+from engine.events import (
+    ArtifactReady,
+    CheckpointSaved,
+    DocumentSample,
+    Event,
+    Failed,
+    HealthAlarm,
+    MergeLearned,
+    Progress,
+    RunState,
+    StateChanged,
+    StepMetrics,
+    TextSample,
+    Validation,
+    encode,
+)
+from engine.store.files import write_json
+from engine.store.run_folder import RunFolder, RunRecord, Status
+from engine.store.workspace import Workspace, open_workspace
+
+STATES = ("empty", "running", "paused", "failed", "done")
+
+_TITLES = {
+    "world": "World",
+    "corpus": "Corpus",
+    "train_tokenizer": "Tokenizer",
+    "tokenize": "Tokenize",
+    "pretrain": "Pretrain",
+}
+_OUTPUTS = {"world": "corpus", "corpus": "corpus", "train_tokenizer": "tokenizer", "tokenize": "shards"}
+
+# In square brackets a name, in braces a value: what the World card highlights.
+_DOCUMENTS = (
+    "[Mira Toll] was born in {Anvik}. She keeps {a grey fox}. In Anvik, people know [Mira].",
+    "[Oren Vask] bakes {rye bread}. His friend is {Tilda Roe}.",
+    "One rainy morning the lamp went out, and [Tilda] laughed.",
+    "[Ivo Lind] paints doors {green}. His house is in {Tarn}.",
+)
+_MERGES = (
+    ("t", "he", 264), ("in", "g", 271), (" w", "as", 283), (" b", "orn", 341), (" M", "ira", 618),
+    ("An", "vik", 902), (" gr", "ey", 1003),
+)  # fmt: skip
+_SAMPLES = {
+    100: " the was of and and in the",
+    200: " is a fox. She born the Anvik.",
+    340: " Toll was born in Anvik and keeps a green fox.",
+    440: " Toll was born in Anvik and keeps a grey fox.",
+    540: " Toll was born in Anvik. In Anvik, people know Mira.",
+    600: " Toll was born in Anvik. She keeps a grey fox, and her friend is Oren Vask.",
+}
+
+
+@dataclass(frozen=True)
+class Canned:
+    """folder: the recipe run that a page should follow; None in an empty workspace."""
+
+    workspace: Workspace
+    folder: Path | None
+
+
+def build(root: Path, state: str = "running") -> Canned:
+    """Fills the folder `root` (new or empty) for one of STATES. Raises ValueError for any other state."""
+    if state not in STATES:
+        raise ValueError(f"unknown state {state!r}: one of {', '.join(STATES)}")
+    workspace = open_workspace(root)
+    if state == "empty":
+        return Canned(workspace, None)
+    now = datetime.now().astimezone()
+    for story in finished_runs():
+        write_run(workspace, story, now)
+    return Canned(workspace, write_run(workspace, first_words(state), now))
+
+
+def write_run(workspace: Workspace, story: Story, now: datetime) -> Path:
+    """Writes one recipe run and gives its folder. A run that is not over carries this process as its writer."""
+    live = not story.state.is_final
+    ended = now - timedelta(hours=story.hours_ago)
+    began = ended - timedelta(seconds=story.total_seconds)
+    folder = workspace.new_run_folder(story.name, began)
+    write_json(
+        folder / "recipe.json",
+        {"name": story.name, "description": story.description, "stages": story.tables},
+        durable=False,
+    )
+    os.utime(folder / "recipe.json", (began.timestamp(), began.timestamp()))
+    at = began
+    for index, stage in enumerate(story.tables):
+        seconds = story.preparation.get(stage, story.reached * story.seconds_per_step)
+        state = story.state if stage == "pretrain" else RunState.DONE
+        run = RunFolder(folder / f"{index + 1}-{stage}")
+        run.path.mkdir()
+        _write_record(run, story, stage, at)
+        events = _pretrain(story) if stage == "pretrain" else _preparation(story, stage, seconds)
+        _write_events(run, [StateChanged(state="running"), *events, *_ending(story, stage, state, seconds)])
+        _write_status(run, state, story.reached if stage == "pretrain" else 0, seconds, at, live)
+        if stage == "pretrain":
+            write_json(run.path / "plan.json", _plan(story), durable=False)
+        at += timedelta(seconds=seconds)
+    return folder
+
+
+def _write_record(run: RunFolder, story: Story, stage: str, began: datetime) -> None:
+    record = RunRecord(
+        stage=stage,
+        title=_TITLES[stage],
+        config=story.tables[stage],
+        parents={},
+        seed=1,
+        began=began.isoformat(timespec="seconds"),
+        environment={"device": "cpu", "dtype": "bfloat16", "threads": 2},
+    )
+    write_json(run.path / "run.json", asdict(record), durable=False)
+
+
+def _write_events(run: RunFolder, events: list[Event]) -> None:
+    # One write, not one for each of thousands of events: this must stay quick enough for every page's tests.
+    run.events_path.write_text("".join(encode(event) + "\n" for event in events), encoding="utf-8")
+
+
+def _write_status(run: RunFolder, state: RunState, step: int, seconds: float, at: datetime, live: bool) -> None:
+    if live and not state.is_final:
+        run.write_status(state, step, seconds)
+        return
+    # A run that died says "running" and names a process that is gone: this one's id with another beginning.
+    claimed = RunState.RUNNING if state is RunState.DIED else state
+    beat = (at + timedelta(seconds=seconds)).timestamp()
+    status = Status(claimed, step, seconds, "", os.getpid(), 1.0, socket.gethostname(), beat)
+    write_json(run.path / "status.json", asdict(status), durable=False)
+
+
+def _preparation(story: Story, stage: str, seconds: float) -> Iterator[Event]:
+    """What the stages before pretrain tell."""
+    tokens = round(story.corpus_bytes / story.bytes_per_token)
+    if stage in ("world", "corpus"):
+        for number, text in enumerate(_DOCUMENTS if stage == "world" else (), start=1):
+            yield _document(text, number, seconds * number / 5)
+        yield Progress(
+            step=story.documents, seconds=seconds, done=story.documents, total=story.documents, unit="documents"
+        )
+        figures = {"documents": story.documents, "bytes": story.corpus_bytes, "dropped": 0}
+        figures |= {"people": story.tables["world"]["people"]} if stage == "world" else {}
+    elif stage == "train_tokenizer":
+        vocabulary = story.model.vocab_size
+        for left, right, token_id in _MERGES if story.tables[stage]["kind"] == "bpe" else ():
+            place = seconds * token_id / vocabulary
+            yield MergeLearned(
+                step=token_id - 256, seconds=place, left=left, right=right, joined=left + right, token_id=token_id
+            )
+        yield Progress(step=vocabulary, seconds=seconds, done=vocabulary, total=vocabulary, unit="tokens")
+        figures = {
+            "vocab_size": vocabulary,
+            "kind": story.tables[stage]["kind"],
+            "bytes_per_token": story.bytes_per_token,
+        }
+    else:
+        yield Progress(step=tokens, seconds=seconds, done=tokens, total=tokens, unit="tokens")
+        held_out = tokens // 20
+        figures = {
+            "train_tokens": tokens - held_out,
+            "validation_tokens": held_out,
+            "bytes_per_token": story.bytes_per_token,
+        }
+    kind = _OUTPUTS[stage]
+    yield ArtifactReady(seconds=seconds, kind=kind, folder=f"{kind}/{story.name}", reused=False, figures=figures)
+
+
+def _document(marked: str, number: int, seconds: float) -> DocumentSample:
+    text, marks, opened = "", [], 0
+    for character in marked:
+        if character in "[{":
+            opened = len(text)
+        elif character in "]}":
+            marks.append((opened, len(text), "name" if character == "]" else "value"))
+        else:
+            text += character
+    return DocumentSample(step=number, seconds=seconds, text=text, marks=tuple(marks))
+
+
+def _pretrain(story: Story) -> Iterator[Event]:
+    noise = random.Random(story.name)
+    every = max(story.steps // 6, 1)
+    for step in range(1, story.reached + 1):
+        seconds = step * story.seconds_per_step
+        yield _step(story, step, seconds, noise)
+        if step % every == 0 or step == story.steps:
+            yield _validation(story, step, seconds)
+            yield CheckpointSaved(
+                step=step, seconds=seconds, folder=f"step-{step:06d}", bytes=_checkpoint_bytes(story), duration=0.21
+            )
+        if step in _SAMPLES and "world" in story.tables:
+            yield TextSample(step=step, seconds=seconds, prompt="Mira", text=_SAMPLES[step], seed=7, temperature=0.8)
+
+
+def _step(story: Story, step: int, seconds: float, noise: random.Random) -> StepMetrics:
+    warm, done = min(step / 20, 1.0), step / story.steps
+    last = step == story.reached
+    broken = last and story.state is RunState.FAILED
+    speed = story.tokens_per_second * (1 if last else noise.gauss(1.0, 0.015))
+    norm = 0.35 + 2.5 * math.exp(-12 * done) + abs(noise.gauss(0, 0.05))
+    return StepMetrics(
+        step=step,
+        seconds=seconds,
+        tokens=step * story.tokens_per_step,
+        loss=math.nan if broken else story.curve(step) * (1 if last else noise.gauss(1.0, 0.022)),
+        learning_rate=3e-3 * warm * (0.1 + 0.45 * (1 + math.cos(math.pi * done))),
+        grad_norm=math.inf if broken else norm,
+        clipped=broken or norm > 1.0,
+        tokens_per_second=speed,
+        update_ratio=1.1e-3 * warm * (1 - 0.8 * done),
+        memory_bytes=round(0.92e9 * (1 - 0.2 * math.exp(-step / 8))),
+    )
+
+
+def _validation(story: Story, step: int, seconds: float) -> Validation:
+    train = story.curve(step) * 0.99
+    loss = train * (1 + (story.validation_gap - 1) * step / story.steps)
+    return Validation(
+        step=step,
+        seconds=seconds,
+        tokens=step * story.tokens_per_step,
+        loss=loss,
+        bits_per_byte=loss / math.log(2) / story.bytes_per_token,
+        train_loss=train,
+    )
+
+
+def _ending(story: Story, stage: str, state: RunState, seconds: float) -> Iterator[Event]:
+    step = story.reached if stage == "pretrain" else 0
+    if stage == "pretrain" and state is RunState.DONE:
+        figures = {"loss": story.loss, "parameters": story.model.parameters(), "steps": story.steps}
+        yield ArtifactReady(step=step, seconds=seconds, kind="model", folder="model", reused=False, figures=figures)
+    if state is RunState.FAILED:
+        words = {
+            "what": f"The loss became NaN at step {step}.",
+            "why": "The learning rate of 3.0e-2 is ten times what suits a model of this width.",
+            "remedy": "Resume from the last checkpoint with a tenth of the learning rate.",
+        }
+        yield HealthAlarm(step=step, seconds=seconds, cause="nan", **words)
+        yield Failed(step=step, seconds=seconds, **words)
+    if state not in (RunState.RUNNING, RunState.DIED):
+        yield StateChanged(step=step, seconds=seconds, state=state.value)
+
+
+def _checkpoint_bytes(story: Story) -> int:
+    return story.model.parameters() * 12 + 40_000  # weights and two moments of AdamW, float32
+
+
+def _plan(story: Story) -> dict[str, Any]:
+    """What pretrain derived before it began, and where each value came from."""
+    tables = story.tables["pretrain"]
+    training = {
+        "steps": story.steps,
+        "tokens_per_step": story.tokens_per_step,
+        "rows": story.tokens_per_step // story.model.context_length,
+        "learning_rate": 3e-3,
+        "warmup_steps": 20,
+        "schedule": "cosine",
+        "weight_decay": 0.1,
+    }
+    model = story.model.model_dump()
+    return {
+        "model": model,
+        "training": training,
+        "origins": {key: "preset" if key in tables else "derived" for key in (*model, *training)},
+        "estimate": {
+            "seconds": story.steps * story.seconds_per_step * 0.97,
+            "memory_bytes": round(1.03e9),
+            "disk_bytes": _checkpoint_bytes(story) * 3 + story.corpus_bytes * 2,
+            "parameters": story.model.parameters(),
+        },
+    }
