@@ -1,0 +1,144 @@
+"""What every tokenizer can do: text to ids and back, without loss, and with every byte accounted for.
+
+All kinds are complete over bytes: each id stands for a fixed run of bytes, the bytes of a text's tokens joined are the
+text's UTF-8, and so `decode(encode(text)) == text` for every text. The one special token `<|end|>` separates
+documents; it stands for no bytes, and no text of a user can ever become it.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import CutawayError
+from engine.registry import Registry
+from engine.store.files import read_json, sha256_json, write_json
+
+END = "<|end|>"
+KINDS = Registry("engine.tokenizer.kinds", requires=("load", "learn"))
+_TOKENIZER = "tokenizer.json"
+_IDENTITY = "identity.json"
+_MAX_FILE_BYTES = 512 * 2**20
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class TokenSpan:
+    """One token of a text. start, end: characters it touches, end exclusive. data: its bytes.
+
+    A character whose bytes are split over several tokens belongs to all of them: their spans overlap there.
+    """
+
+    token_id: int
+    start: int
+    end: int
+    data: bytes
+
+
+class Tokenizer(ABC):
+    """kind: "bpe", "byte" or "character". vocab_size: ids are 0 .. vocab_size - 1. end_id: of `<|end|>`.
+
+    hash: sha256 over everything that decides which ids a text receives; equal hashes mean equal ids.
+    """
+
+    kind: str
+
+    def __init__(self, vocabulary: Sequence[bytes], end_id: int) -> None:
+        self._vocabulary = tuple(vocabulary)
+        self.vocab_size = len(self._vocabulary)
+        self.end_id = end_id
+        self.hash = sha256_json({"kind": self.kind, **self.to_json()})
+
+    @property
+    def merges(self) -> list[tuple[bytes, bytes]]:
+        """Learned pairs in the order in which they are applied; empty for kinds that learn none."""
+        return []
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Everything that `load` of this kind needs to build it again."""
+
+    @abstractmethod
+    def _encode_batch(self, texts: list[str]) -> list[list[int]]:
+        """Ids of texts that are free of lone surrogates."""
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the text, never a special one. A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD."""
+        return self.encode_batch([text])[0]
+
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        return self._encode_batch([clean(text) for text in texts])
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of the ids; bytes that are no UTF-8 become U+FFFD, `<|end|>` becomes nothing."""
+        return b"".join(map(self.token_bytes, ids)).decode("utf-8", errors="replace")
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Raises CutawayError for an id outside the vocabulary."""
+        if not 0 <= token_id < self.vocab_size:
+            raise CutawayError(
+                f"There is no token {token_id}.",
+                f"The vocabulary has the ids 0 to {self.vocab_size - 1}.",
+                "Use the tokenizer that the text or the model was made with.",
+            )
+        return self._vocabulary[token_id]
+
+    def token_text(self, token_id: int) -> str:
+        """For display: part of a character shows as U+FFFD, the special token by its name."""
+        return END if token_id == self.end_id else self.token_bytes(token_id).decode("utf-8", errors="replace")
+
+    def spans(self, text: str) -> list[TokenSpan]:
+        """Every token of the text with the characters that it touches, in order."""
+        owners = [index for index, character in enumerate(clean(text)) for _ in character.encode()]
+        spans, position = [], 0
+        for token_id in self.encode(text):
+            data = self._vocabulary[token_id]
+            last = position + len(data) - 1
+            spans.append(TokenSpan(token_id, owners[position], owners[last] + 1, data))
+            position = last + 1
+        return spans
+
+
+def clean(text: str) -> str:
+    """The text with lone surrogates replaced, as long as it was."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Writes `tokenizer.json` (for BPE the file format of the `tokenizers` library) and `identity.json`."""
+    write_json(folder / _TOKENIZER, tokenizer.to_json())
+    identity = {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size, "hash": tokenizer.hash}
+    write_json(folder / _IDENTITY, identity)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Raises CutawayError for a missing, foreign or damaged file, in words."""
+    identity = read_json(folder / _IDENTITY)
+    path = folder / _TOKENIZER
+    if path.is_file() and path.stat().st_size > _MAX_FILE_BYTES:
+        raise _unusable(folder, f"{_TOKENIZER} is larger than {_MAX_FILE_BYTES // 2**20} MB")
+    data = read_json(path)
+    if not isinstance(identity, dict) or not isinstance(data, dict):
+        raise _unusable(folder, "Its files do not hold what a tokenizer consists of")
+    kind = identity.get("kind")
+    if kind not in KINDS.names():
+        raise _unusable(folder, f"It is of a kind that this version does not know: {kind!r}")
+    try:
+        tokenizer: Tokenizer = KINDS.load(str(kind)).load(data)
+    except ValueError as error:
+        raise _unusable(folder, str(error)) from error
+    if tokenizer.hash != identity.get("hash"):
+        raise _unusable(folder, f"The content of {_TOKENIZER} changed since it was written")
+    return tokenizer
+
+
+def _unusable(folder: Path, why: str) -> CutawayError:
+    return CutawayError(
+        f"The tokenizer in {folder} cannot be used.",
+        f"{why.rstrip('.')}.",
+        "Train the tokenizer again, or copy it anew.",
+    )
