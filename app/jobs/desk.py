@@ -1,0 +1,88 @@
+"""What every page works with: one object, handed to `build`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Signal
+
+from app.jobs.engine_thread import EngineThread
+from app.jobs.event_feed import EventFeed
+from app.jobs.job_queue import Job, JobQueue
+from app.jobs.settings import Settings
+from engine.store.workspace import Workspace
+
+
+class DeskBus(QObject):
+    """What one room of the window says to the others.
+
+    navigate(page name, argument): show a page; the argument goes to its `open`.
+    inspect(Inspection | None): what is under the pointer, for the inspector.
+    notice(level, text): one line for the drawer; level "info", "warning" or "ok".
+    error(CutawayError): something a person should read.
+    undo(text, callable): something was done that can be taken back for a while.
+    theme_changed(): the palette is another one, for what does not get QEvent.PaletteChange.
+    workspace_changed(Workspace): another folder is open now.
+    """
+
+    navigate = Signal(str, object)
+    inspect = Signal(object)
+    notice = Signal(str, str)
+    error = Signal(object)
+    undo = Signal(str, object)
+    theme_changed = Signal()
+    workspace_changed = Signal(object)
+
+
+@dataclass
+class Desk:
+    settings: Settings
+    workspace: Workspace
+    engine: EngineThread
+    jobs: JobQueue
+    feed: EventFeed
+    bus: DeskBus
+
+    def open(self) -> None:
+        """Starts the engine thread and finds a run that another process works on."""
+        self.engine.start()
+        self.jobs.adopt()
+
+    def use_workspace(self, workspace: Workspace) -> None:
+        """Goes over to another folder. Raises RuntimeError while a job works or waits."""
+        self.jobs.use_workspace(workspace)
+        self.feed.follow(None)
+        self.feed.workspace = workspace
+        self.engine.configure(workspace=workspace)
+        self.workspace = workspace
+        self.bus.workspace_changed.emit(workspace)
+        self.jobs.adopt()
+
+    def close(self) -> None:
+        """Ends everything in order; a run in this process is stopped and saved first. Waits for the engine thread."""
+        self.feed.stop()
+        self.jobs.close()
+        self.engine.shut_down()
+        self.settings.save()
+
+
+def make_desk(settings: Settings, workspace: Workspace) -> Desk:
+    """The rooms, wired: what begins is followed, what goes wrong is shown. Nothing runs before `Desk.open`."""
+    engine = EngineThread(workspace)
+    engine.configure(device=settings.device, threads=settings.threads)
+    jobs = JobQueue(workspace, engine, settings)
+    desk = Desk(settings, workspace, engine, jobs, EventFeed(workspace), DeskBus())
+    engine.failed.connect(desk.bus.error)
+    jobs.trouble.connect(desk.bus.error)
+
+    def follow(job: Job) -> None:
+        desk.feed.follow(job.run.folder)
+
+    def use_setting(name: str) -> None:
+        if name in ("device", "threads"):
+            engine.configure(device=settings.device, threads=settings.threads)
+
+    jobs.began.connect(follow)
+    jobs.changed.connect(desk.feed.wake)
+    settings.changed.connect(use_setting)
+    return desk

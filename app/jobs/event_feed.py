@@ -1,0 +1,130 @@
+"""What the followed run told so far and tells now, for every page that shows it."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.jobs.run_reader import RunReader
+from engine.events import Event, MergeLearned, Resumed, RunState, StateChanged, StepMetrics
+from engine.launch.local import RecipeRun
+from engine.store.run_folder import Status
+from engine.store.workspace import Workspace
+
+_ALIVE_MS = 50
+_ENDED_MS = 500
+_BUDGET_SECONDS = 0.004
+_POLLS_PER_STATUS = 8
+# At half a kilobyte an event this bounds a stage's history to some 100 MB; beyond it every second step goes.
+_HISTORY_LIMIT = 200_000
+
+
+class EventFeed(QObject):
+    """Follows one run at a time. The signals carry only what is new; `history` has everything up to now.
+
+    reset(run: RecipeRun | None): another run is followed from now on, its history is empty yet.
+    rewound(stage_index, stage_name, step): the run went on from an earlier checkpoint; drop what came after `step`.
+    events(stage_index, stage_name, list[Event]), status(stage_index, Status): in the order they were written.
+    """
+
+    reset = Signal(object)
+    rewound = Signal(int, str, int)
+    events = Signal(int, str, list)
+    status = Signal(int, object)
+
+    def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.workspace = workspace
+        self._reader: RunReader | None = None
+        self._history: list[list[Event]] = []
+        self._polls = 0
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._poll)
+
+    @property
+    def run(self) -> RecipeRun | None:
+        return self._reader.run if self._reader else None
+
+    def follow(self, folder: Path | None) -> None:
+        """Follows the run in this folder, or none. Following the same run again changes nothing.
+
+        Raises CutawayError for a folder that is no run.
+        """
+        if self.run is not None and self.run.folder == folder:
+            self.wake()
+            return
+        self._timer.stop()
+        run = RecipeRun.open(self.workspace, folder) if folder is not None else None
+        self._reader = RunReader(run) if run is not None else None
+        self._history = [[] for _ in run.recipe.stages] if run is not None else []
+        self.reset.emit(run)
+        self.wake()
+
+    def history(self, stage_name: str) -> list[Event]:
+        """Everything valid that the stage told so far; of a very long run, thinned steps. Not to be changed."""
+        index = self.stage_index(stage_name)
+        return self._history[index] if index is not None else []
+
+    def stage_index(self, stage_name: str) -> int | None:
+        names = [spec.name for spec in self.run.recipe.stages] if self.run else []
+        return names.index(stage_name) if stage_name in names else None
+
+    def stage_status(self, index: int) -> Status:
+        return self._reader.status(index) if self._reader else Status(RunState.WAITING)
+
+    def wake(self) -> None:
+        """Looks at once and often again: the run may have been resumed."""
+        if self._reader is not None:
+            self._polls = 0
+            self._timer.start(0)
+
+    def stop(self) -> None:
+        self._timer.stop()
+
+    def _poll(self) -> None:
+        reader = self._reader
+        if reader is None:
+            return
+        found = reader.poll(_BUDGET_SECONDS)
+        for index, group in groupby(found, key=lambda pair: pair[0]):
+            self._take(index, [event for _, event in group])
+            if self._reader is not reader:
+                return  # a receiver chose another run
+        if self._polls % _POLLS_PER_STATUS == 0 or any(isinstance(event, StateChanged) for _, event in found):
+            for index, status in reader.poll_statuses():
+                self.status.emit(index, status)
+        self._polls += 1
+        self._timer.setInterval(0 if found else self._pause_ms())
+
+    def _pause_ms(self) -> int:
+        states = [self.stage_status(index).state for index in range(len(self._history))]
+        alive = any(not state.is_final and state is not RunState.WAITING for state in states)
+        return _ALIVE_MS if alive or self._polls < _POLLS_PER_STATUS else _ENDED_MS
+
+    def _take(self, index: int, events: list[Event]) -> None:
+        assert self.run is not None
+        name = self.run.recipe.stages[index].name
+        history, fresh = self._history[index], events
+        for resumed in [event for event in events if isinstance(event, Resumed)]:
+            place = fresh.index(resumed)
+            fresh = [event for event in fresh[:place] if event.step <= resumed.step] + fresh[place:]
+            if any(event.step > resumed.step for event in history):
+                history[:] = [event for event in history if event.step <= resumed.step]
+                self.rewound.emit(index, name, resumed.step)
+        history.extend(fresh)
+        if len(history) > _HISTORY_LIMIT:
+            history[:] = _thinned(history)
+        self.events.emit(index, name, fresh)
+
+
+def _thinned(history: list[Event]) -> list[Event]:
+    """Every second step and merge of the older half; whatever is rare stays."""
+    half = len(history) // 2
+    older = [
+        event
+        for place, event in enumerate(history[:half])
+        if place % 2 or not isinstance(event, StepMetrics | MergeLearned)
+    ]
+    return older + history[half:]
