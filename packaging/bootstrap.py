@@ -100,7 +100,7 @@ def refuse_old_python() -> None:
         return
     newer = [name for name in ("python3.14", "python3.13", "python3.12", "python3.11") if answers(name)]
     remedy = (
-        f"Here is one: {shutil.which(newer[0])} packaging/bootstrap.py run" if newer else "Install one from python.org."
+        f"Here is one: {shutil.which(newer[0])} packaging/bootstrap.py run" if newer else "Get one from python.org."
     )
     raise BootstrapError(
         f"Cutaway needs Python 3.11 or newer, and this is {sys.version.split()[0]} ({sys.executable}).\n{remedy}"
