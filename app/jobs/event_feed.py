@@ -104,19 +104,26 @@ class EventFeed(QObject):
         return _ALIVE_MS if alive or self._polls < _POLLS_PER_STATUS else _ENDED_MS
 
     def _take(self, index: int, events: list[Event]) -> None:
-        assert self.run is not None
-        name = self.run.recipe.stages[index].name
-        history, fresh = self._history[index], events
-        for resumed in [event for event in events if isinstance(event, Resumed)]:
-            place = fresh.index(resumed)
-            fresh = [event for event in fresh[:place] if event.step <= resumed.step] + fresh[place:]
-            if any(event.step > resumed.step for event in history):
-                history[:] = [event for event in history if event.step <= resumed.step]
-                self.rewound.emit(index, name, resumed.step)
+        history = self._history[index]
+        fresh: list[Event] = []
+        for event in events:
+            if isinstance(event, Resumed):
+                fresh = [earlier for earlier in fresh if earlier.step <= event.step]
+                self._rewind(index, event.step)
+            fresh.append(event)
         history.extend(fresh)
         if len(history) > _HISTORY_LIMIT:
             history[:] = _thinned(history)
-        self.events.emit(index, name, fresh)
+        self.events.emit(index, self._name(index), fresh)
+
+    def _rewind(self, index: int, step: int) -> None:
+        history = self._history[index]
+        if any(event.step > step for event in history):
+            history[:] = [event for event in history if event.step <= step]
+            self.rewound.emit(index, self._name(index), step)
+
+    def _name(self, index: int) -> str:
+        return self.run.recipe.stages[index].name if self.run else ""
 
 
 def _thinned(history: list[Event]) -> list[Event]:

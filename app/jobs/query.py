@@ -9,7 +9,6 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import shiboken6
 from PySide6.QtCore import QObject
 
@@ -74,9 +73,9 @@ class EngineSide:
     def _set_threads(self) -> None:
         """Only while no run does: a stage chooses its own number."""
         if self.worker is None:
-            import torch
+            from engine.device import set_threads
 
-            torch.set_num_threads(self.threads or psutil.cpu_count(logical=False) or 1)
+            set_threads(self.threads)
 
 
 def _changed(path: Path) -> int:

@@ -66,8 +66,8 @@ class _StageTail:
             if written == self._written and self.status.state.is_final:
                 return None
             status = self._folder.status()
-        except (FileNotFoundError, CutawayError):
-            return None  # not begun, or just being replaced: the next poll sees it
+        except (OSError, CutawayError):
+            return None  # not begun, or taken away
         self._written = written
         if status == self.status:
             return None
@@ -77,5 +77,5 @@ class _StageTail:
     def _size(self) -> int:
         try:
             return self._folder.events_path.stat().st_size
-        except FileNotFoundError:
-            return 0
+        except OSError:
+            return 0  # not begun, taken away, or its disk is out of reach: there is nothing new to tell
