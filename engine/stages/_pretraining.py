@@ -1,0 +1,243 @@
+"""The work behind `pretrain.py`, kept apart because it needs torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.batches.packed import PackedBatches, validation_batches
+from engine.batches.token_shards import TokenShards, check_tokenizer
+from engine.device import Measurement, choose_device, describe, keep_freed_memory, measure_precision, set_threads
+from engine.events import ArtifactReady, CheckpointSaved, Event, Notice, Resumed, RunState, StateChanged, TextSample
+from engine.generation.decoder import generate
+from engine.generation.loaded import LoadedModel
+from engine.generation.sampling import SamplingConfig
+from engine.model.sizing import Estimate, estimate
+from engine.model.transformer import Transformer
+from engine.model.weights import load_weights, weights
+from engine.pipeline.stage import Context
+from engine.stages import pretrain
+from engine.store.checkpoint import load_checkpoint, newest_valid, prune_checkpoints, save_checkpoint
+from engine.store.files import read_json, write_json
+from engine.store.machine import read_machine, size_key, write_machine
+from engine.tokenizer.tokenizer import load_tokenizer
+from engine.training.loop import Data, Trainer
+from engine.training.optimizers import build_adamw, optimizer_tensors, restore_optimizer
+from engine.training.plan import Plan
+from engine.training.precision import Precision
+
+SAMPLE_TEMPERATURE = 0.7
+
+
+class Pretraining:
+    """Builds model, data and trainer, goes on from a checkpoint if there is one, and saves whatever happens."""
+
+    def __init__(self, config: pretrain.Config, context: Context) -> None:
+        self.config = config
+        self.context = context
+        self.root = context.run_folder.checkpoints
+        self.device = choose_device(context.device)
+        self.threads = set_threads(context.threads)
+        keep_freed_memory()
+        self.tokenizer = load_tokenizer(context.parent("tokenizer").folder)
+        self.shards = TokenShards(context.parent("shards").folder)
+        check_tokenizer(self.shards, self.tokenizer)
+        self.plan = pretrain.plan(config, self.tokenizer.vocab_size)
+        self.saved_step = 0
+
+    def run(self) -> Iterator[Event]:
+        checkpoint = newest_valid(self.root)
+        saved: dict[str, Any] = read_json(checkpoint / "state.json") if checkpoint else {}
+        measured = measure_precision(self.device)
+        precision = self._choose_precision(measured, saved.get("precision"))
+        self.trainer = self._build(precision, self._data())
+        self._write_plan(measured, precision)
+        if checkpoint:
+            yield from self._go_on_from(checkpoint, saved)
+        self.live = self.context.live = LoadedModel(
+            model=self.trainer.model,
+            tokenizer=self.tokenizer,
+            device=str(self.device),
+            dtype=precision.dtype,
+            label=self.context.name,
+            step=self.trainer.step,
+        )
+        yield Notice(text=f"{describe(self.device)}, {precision.dtype}, bf16 measured {measured.speedup:.1f}x")
+        first, began = self.trainer.step, time.perf_counter()
+        try:
+            for event in self.trainer.run():
+                self.live.step = self.trainer.step
+                yield event
+            if self.context.control.stopping:
+                yield StateChanged(step=self.trainer.step, state=RunState.STOPPING.value)
+            if self.trainer.step > self.saved_step:
+                yield StateChanged(step=self.trainer.step, state=RunState.SAVING.value)
+                yield from self._save()
+        finally:
+            # Closed from outside or failed: what was learned so far is kept all the same.
+            if self.trainer.step > self.saved_step and self._weights_are_finite():
+                self._write_checkpoint()
+        self._remember_speed(measured, precision, first, time.perf_counter() - began)
+        if self.trainer.step == self.plan.training.steps:
+            yield self._ready()
+
+    def _choose_precision(self, measured: Measurement, saved: str | None) -> Precision:
+        """A resumed run keeps the precision that it began with: its losses must go on, not merely nearly."""
+        wanted = self.config.precision if self.config.precision != "auto" else measured.dtype
+        return Precision(self.device.type, saved or wanted)
+
+    def _data(self) -> Data:
+        model, training = self.plan.model, self.plan.training
+        rows = training.micro_rows
+        looks = max(1, training.evaluate_rows // rows)
+        batches = PackedBatches(self.shards.train, model.context_length, training.batch_rows, self.context.seed)
+        return Data(
+            batches=batches,
+            validation=list(validation_batches(self.shards.validation, model.context_length, rows, looks)),
+            train_probe=list(validation_batches(self.shards.train, model.context_length, rows, looks)),
+            tokens_per_byte=self.shards.facts.validation_tokens_per_byte,
+        )
+
+    def _build(self, precision: Precision, data: Data) -> Trainer:
+        torch.manual_seed(self.context.seed)
+        model = Transformer(self.plan.model).to(self.device)
+        return Trainer(
+            model,
+            build_adamw(model, self.plan.training),
+            self.plan.training,
+            data,
+            precision,
+            self.context.control,
+            self.context.seed,
+            sample=self._sample,
+            save=self._save,
+        )
+
+    def _write_plan(self, measured: Measurement, precision: Precision) -> None:
+        """`plan.json`: what the page shows before and beside the curve."""
+        facts = {
+            "model": self.plan.model.model_dump(),
+            "training": self.plan.training.model_dump(),
+            "origins": self.plan.origins,
+            "tokens": self.plan.tokens,
+            "batch_tokens": self.plan.batch_tokens,
+            "train_tokens": self.shards.facts.train_tokens,
+            "device": describe(self.device),
+            "threads": self.threads,
+            "precision": precision.dtype,
+            "bf16_speedup": measured.speedup,
+            "peak_flops": measured.flops_per_second,
+            "estimate": asdict(expected(self.plan, read_machine(self.context.workspace).flops_for(self._size))),
+        }
+        write_json(self.context.run_folder.path / "plan.json", facts)
+
+    @property
+    def _size(self) -> int:
+        return self.plan.model.parameters()
+
+    def _go_on_from(self, folder: Path, saved: dict[str, Any]) -> Iterator[Event]:
+        checkpoint = load_checkpoint(folder, ("model", "optimizer", "random"))
+        load_weights(self.trainer.model, checkpoint.tensors["model"])
+        restore_optimizer(self.trainer.model, self.trainer.optimizer, checkpoint.tensors["optimizer"])
+        torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
+        self.trainer.step = self.saved_step = checkpoint.step
+        self.context.control.scale_learning_rate(float(saved["learning_rate_scale"]))
+        yield Resumed(step=checkpoint.step)
+
+    def _sample(self) -> Iterator[Event]:
+        prompt = self._prompt()
+        sampling = SamplingConfig(temperature=SAMPLE_TEMPERATURE, seed=self.context.seed)
+        pieces = []
+        for token in generate(self.live, prompt, sampling, self.config.sample_tokens):
+            pieces.append(token.text)
+            if self.context.control.stopping:
+                return
+        step, text = self.trainer.step, "".join(pieces)
+        yield TextSample(step=step, prompt=prompt, text=text, seed=sampling.seed, temperature=sampling.temperature)
+
+    def _prompt(self) -> str:
+        """The one that was set, else a person of the world, else how the held-out text begins."""
+        if self.config.sample_prompt is not None:
+            return self.config.sample_prompt
+        corpus = self.context.parents.get("corpus")
+        if corpus is not None and corpus.file("world.json").exists():
+            world = read_json(corpus.file("world.json"))
+            cloze = next(iter(world["attributes"].values()))["cloze"][0]
+            return str(cloze.format(name=world["people"][0]["name"]))
+        return self.tokenizer.decode(islice((int(i) for i in self.shards.validation[:64]), 6))
+
+    def _save(self) -> Iterator[Event]:
+        began = time.perf_counter()
+        folder = self._write_checkpoint()
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        duration = time.perf_counter() - began
+        yield CheckpointSaved(step=self.trainer.step, folder=folder.name, bytes=size, duration=duration)
+
+    def _write_checkpoint(self) -> Path:
+        trainer = self.trainer
+        tensors = {
+            "model": weights(trainer.model),
+            "optimizer": optimizer_tensors(trainer.model, trainer.optimizer),
+            "random": {"cpu": torch.get_rng_state()},
+        }
+        state = {
+            "step": trainer.step,
+            "tokens": trainer.tokens,
+            "seed": self.context.seed,
+            "learning_rate_scale": self.context.control.learning_rate_scale,
+            "precision": trainer.precision.dtype,
+            "threads": self.threads,
+            "model": self.plan.model.model_dump(),
+            "tokenizer": self.context.relative(self.context.parent("tokenizer").folder),
+            "tokenizer_hash": self.tokenizer.hash,
+        }
+        folder = save_checkpoint(self.root, trainer.step, tensors, state)
+        self.saved_step = trainer.step
+        prune_checkpoints(self.root, self.plan.training.keep_checkpoints, folder)
+        return folder
+
+    def _weights_are_finite(self) -> bool:
+        return all(bool(torch.isfinite(p).all()) for p in self.trainer.model.parameters())
+
+    def _remember_speed(self, measured: Measurement, precision: Precision, first: int, seconds: float) -> None:
+        done = self.trainer.step - first
+        if done < 20:
+            return
+        reached = done * self.plan.batch_tokens * self.plan.model.flops_per_token() / seconds
+        machine = read_machine(self.context.workspace)
+        write_machine(
+            self.context.workspace,
+            replace(
+                machine,
+                peak_flops=measured.flops_per_second,
+                dtype=precision.dtype,
+                speedup=measured.speedup,
+                training_flops={**machine.training_flops, size_key(self._size): reached},
+            ),
+        )
+
+    def _ready(self) -> ArtifactReady:
+        return ArtifactReady(
+            step=self.trainer.step,
+            kind="model",
+            folder=self.context.relative(self.context.run_folder.path),
+            reused=False,
+            figures={"parameters": self._size, "steps": self.trainer.step, "tokens": self.trainer.tokens},
+        )
+
+
+def expected(plan: Plan, flops_per_second: float) -> Estimate:
+    """What the plan will cost at that speed. Pure arithmetic; also used before Start."""
+    return estimate(
+        plan.model,
+        tokens=plan.tokens,
+        micro_tokens=plan.training.micro_rows * plan.model.context_length,
+        flops_per_second=flops_per_second,
+        checkpoints_kept=plan.training.keep_checkpoints,
+    )

@@ -1,0 +1,55 @@
+"""What this machine was measured to do, kept in the workspace, so that the next estimate is better than a guess."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+
+from engine.errors import CutawayError
+from engine.store.files import read_json, write_json
+from engine.store.workspace import Workspace
+
+# A plain laptop with two cores, until anything was measured: see `Machine.is_measured`.
+_GUESSED_FLOPS = 1.5e11
+_SHARE_OF_PEAK = 0.42
+
+
+@dataclass(frozen=True)
+class Machine:
+    """peak_flops: of a matrix product in `dtype`, 0 when not measured. training_flops: power of two nearest to the
+    number of parameters -> floating-point operations per second that training reached. stage_seconds: stage -> how
+    long it took last."""
+
+    peak_flops: float = 0.0
+    dtype: str = ""
+    speedup: float = 0.0
+    training_flops: dict[str, float] = field(default_factory=dict)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_measured(self) -> bool:
+        return bool(self.peak_flops or self.training_flops)
+
+    def flops_for(self, parameters: int) -> float:
+        """From the run nearest in size; else a usual share of the peak; else a guess for two cores."""
+        if self.training_flops:
+            size = math.log2(max(parameters, 2))
+            nearest = min(self.training_flops, key=lambda power: abs(float(power) - size))
+            return self.training_flops[nearest]
+        return self.peak_flops * _SHARE_OF_PEAK if self.peak_flops else _GUESSED_FLOPS
+
+
+def read_machine(workspace: Workspace) -> Machine:
+    """An unreadable file counts as nothing measured yet: it is only a memory of speed."""
+    try:
+        return Machine(**read_json(workspace.root / "machine.json"))
+    except (CutawayError, TypeError):
+        return Machine()
+
+
+def write_machine(workspace: Workspace, machine: Machine) -> None:
+    write_json(workspace.root / "machine.json", asdict(machine), durable=False)
+
+
+def size_key(parameters: int) -> str:
+    return str(round(math.log2(max(parameters, 2))))
