@@ -1,0 +1,153 @@
+"""A model that can be asked, from any folder that holds one. Importing this file does not import torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from engine.errors import CutawayError
+from engine.model.config import ModelConfig
+from engine.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from engine.model.transformer import Transformer
+    from engine.store.checkpoint import Checkpoint
+    from engine.tokenizer.tokenizer import Tokenizer
+
+_STAGE_FOLDER = re.compile(r"(\d+)-.+")
+
+
+@dataclass
+class LoadedModel:
+    """device: "cpu", "cuda", "mps". dtype: in which it computes. label: for a person. step: the optimizer step it
+    stands at. note: a sentence when it is not quite what was asked for, as when the newest checkpoint is damaged."""
+
+    model: Transformer
+    tokenizer: Tokenizer
+    device: str
+    dtype: str
+    label: str
+    step: int
+    note: str = ""
+
+
+def load_model(
+    workspace: Workspace, run_folder: Path, checkpoint: str | None = None, device: str = "auto"
+) -> LoadedModel:
+    """Loads the newest checkpoint that verifies, or the one named, for example "step-000500".
+
+    run_folder: a recipe's run, a stage's run, or a checkpoint folder itself. The weights stay in float32.
+    Raises CutawayError when there is none, when it is damaged, or when its tokenizer is gone.
+    """
+    root, name = _checkpoints_of(run_folder)
+    found, note = _read(root, checkpoint or name)
+    from engine.device import choose_device
+
+    target = choose_device(device)
+    tokenizer = _tokenizer_of(workspace, found)
+    model = _build(found).to(target).eval()
+    label = f"{root.parents[1].name}, step {found.step:,}"
+    return LoadedModel(model, tokenizer, str(target), "float32", label, found.step, note)
+
+
+def _checkpoints_of(folder: Path) -> tuple[Path, str | None]:
+    """The `checkpoints` folder that is meant, and the checkpoint's name when the path names one."""
+    if folder.parent.name == "checkpoints":
+        return folder.parent, folder.name
+    if (folder / "checkpoints").is_dir():
+        return folder / "checkpoints", None
+    stages = [path for path in folder.glob("*-*") if _STAGE_FOLDER.fullmatch(path.name)]
+    for stage in sorted(stages, key=lambda path: int(path.name.split("-")[0]), reverse=True):
+        if (stage / "checkpoints").is_dir():
+            return stage / "checkpoints", None
+    if not folder.is_dir():
+        raise CutawayError(f"There is no run {folder}.", "No such folder exists.", "Check the name, or choose another.")
+    raise CutawayError(
+        f"{folder.name} holds no model yet.",
+        "No stage of it has saved a checkpoint.",
+        "Wait until Pretrain has saved one, or choose another run.",
+    )
+
+
+def _read(root: Path, name: str | None) -> tuple[Checkpoint, str]:
+    """The checkpoint, and a sentence when newer ones had to be passed over."""
+    from engine.store.checkpoint import list_checkpoints, load_checkpoint
+
+    if name is not None:
+        if not (root / name).is_dir():
+            names = ", ".join(path.name for path in list_checkpoints(root)) or "none"
+            raise CutawayError(f"There is no checkpoint {name}.", f"The run has: {names}.", "Choose one of these.")
+        return load_checkpoint(root / name), ""
+    first_error: CutawayError | None = None
+    # By name as well as by manifest: one that was cut short is not listed, and still must be mentioned.
+    newest = max((path.name for path in root.glob("step-*")), default="")
+    for folder in reversed(list_checkpoints(root)):
+        try:
+            found = load_checkpoint(folder)
+        except CutawayError as error:
+            first_error = first_error or error
+            continue
+        note = "" if folder.name == newest else f"{newest} is damaged, so this is {folder.name}."
+        return found, note
+    raise first_error or CutawayError(
+        f"{root.parents[1].name} holds no checkpoint that can be read.",
+        f"{newest} is incomplete." if newest else "None was saved before the run ended.",
+        "Resume the run, or choose another.",
+    )
+
+
+def _tokenizer_of(workspace: Workspace, found: Checkpoint) -> Tokenizer:
+    from engine.tokenizer.tokenizer import load_tokenizer
+
+    folder = (workspace.root / str(_state(found, "tokenizer"))).resolve()
+    if not folder.is_relative_to(workspace.root.resolve()) or not folder.is_dir():
+        raise CutawayError(
+            f"The tokenizer of {found.folder.name} is gone.",
+            f"{folder} is no folder of this workspace.",
+            "Restore the tokenizer's folder, or train the tokenizer again with the same settings.",
+        )
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.hash != _state(found, "tokenizer_hash"):
+        raise CutawayError(
+            f"The tokenizer of {found.folder.name} is another one now.",
+            f"{folder.name} does not have the content that the model was trained with.",
+            "Restore the tokenizer's folder, or train the model again.",
+        )
+    return tokenizer
+
+
+def _build(found: Checkpoint) -> Transformer:
+    """The model with its weights. Nothing is allocated that the file does not pay for."""
+    import torch
+
+    from engine.model.transformer import Transformer
+    from engine.model.weights import load_weights
+
+    tensors = found.tensors["model"]
+    try:
+        config = ModelConfig.model_validate(_state(found, "model"))
+    except ValidationError as error:
+        raise _foreign(found, "Its model configuration has impossible values.", str(error)) from error
+    if config.parameters() != sum(tensor.numel() for tensor in tensors.values()):
+        raise _foreign(found, "Its configuration and its weights are of different sizes.")
+    # Building draws random numbers; a training run in this process must not notice.
+    with torch.random.fork_rng(devices=[]):
+        model = Transformer(config)
+    load_weights(model, tensors)
+    return model
+
+
+def _state(found: Checkpoint, key: str) -> Any:
+    if not isinstance(found.state, dict) or key not in found.state:
+        raise _foreign(found, f'Its state.json does not say "{key}".')
+    return found.state[key]
+
+
+def _foreign(found: Checkpoint, why: str, details: str = "") -> CutawayError:
+    return CutawayError(
+        f"The checkpoint {found.folder.name} cannot be used.", why, "Choose another checkpoint.", details
+    )

@@ -1,0 +1,94 @@
+"""What a model has in view while it writes: ids, a key/value cache, and a window that slides when it is full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.generation.loaded import LoadedModel
+from engine.model.kv_cache import KVCache
+from engine.model.transformer import Transformer
+
+
+@contextmanager
+def undisturbed(model: Transformer) -> Iterator[None]:
+    """Inference on a model that may be in training: no gradients, no dropout, and afterwards as it was.
+
+    Never hold it across a yield: inference mode belongs to the thread, and the thread may train meanwhile.
+    """
+    was_training = model.training
+    if was_training:
+        model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        if was_training:
+            model.train()
+
+
+class Reading:
+    """The tokens in view of one model, at least one and at most `context_length`.
+
+    notes: sentences about what was left out of view, for whoever shows the text.
+    """
+
+    def __init__(self, loaded: LoadedModel, ids: Sequence[int]) -> None:
+        self._model = loaded.model
+        self._context = self._model.config.context_length
+        self.notes: list[str] = []
+        # Documents are separated by the end token, so it is what stands before a text that has not begun.
+        self.ids = list(ids) or [loaded.tokenizer.end_id]
+        if len(self.ids) > self._context:
+            self.notes.append(
+                f"The text has {len(self.ids):,} tokens and the model sees {self._context:,}: "
+                f"only the last {self._context:,} were read."
+            )
+            self.ids = self.ids[-self._context :]
+        self._cache: KVCache | None = None
+        self._seen = torch.empty(0)
+
+    def logits(self) -> NDArray[np.float32]:
+        """float32 [V] for the token after those in view; only tokens that are new to the cache are computed."""
+        with undisturbed(self._model):
+            cache = self._current_cache()
+            new = torch.tensor([self.ids[cache.length :]], device=cache.keys.device)  # [1, T]
+            row = self._model(new, cache)[0, -1]  # [V]
+            result: NDArray[np.float32] = row.float().cpu().numpy()
+        return result
+
+    def append(self, token_id: int) -> None:
+        """Adds a token. When the view is full, its older half goes and the rest is read again at new positions."""
+        self.ids.append(token_id)
+        if len(self.ids) > self._context:
+            keep = max(1, self._context // 2)
+            self.ids = self.ids[-keep:]
+            self._cache = None
+            self.notes.append(
+                f"The view of {self._context:,} tokens is full: the model goes on from the last {keep:,}."
+            )
+
+    def take_note(self) -> str:
+        """What there is to say since it was last asked, "" for nothing."""
+        note, self.notes = " ".join(self.notes), []
+        return note
+
+    def _current_cache(self) -> KVCache:
+        """An empty one when the weights moved: between two tokens the model may have trained.
+
+        The norm's weights tell, because fused optimizers do not raise a tensor's version counter.
+        """
+        weights = self._model.final_norm.weight
+        assert isinstance(weights, torch.Tensor)
+        if self._cache is None:
+            embedding = self._model.embedding.weight
+            self._cache = KVCache(self._model.config, 1, embedding.dtype, embedding.device)
+            self._seen = weights.detach().clone()
+        elif not torch.equal(self._seen, weights):
+            self._cache.truncate(0)
+            self._seen = weights.detach().clone()
+        return self._cache
