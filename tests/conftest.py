@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -25,38 +26,41 @@ def workspace(tmp_path: Path) -> Workspace:
     return open_workspace(tmp_path / "workspace")
 
 
-def _running() -> tuple[set[threading.Thread], set[int]]:
-    """Threads that Python knows (a QThread shows as one while it runs Python) and child processes, by pid.
+@pytest.fixture(autouse=True)
+def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that leaves a thread, a QThread or a child process behind."""
+    uses_qt = "qapp" in request.fixturenames
+    before = _running(uses_qt)
+    yield
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while left := {key: name for key, name in _running(uses_qt).items() if key not in before}:
+        if time.monotonic() > deadline:
+            pytest.fail(f"left running: {', '.join(sorted(left.values()))}")
+        time.sleep(0.02)
 
-    Daemons are libraries' own (tqdm's monitor, multiprocessing's resource tracker) and end with the process.
-    """
-    threads = {thread for thread in threading.enumerate() if not thread.daemon or _is_qthread(thread)}
-    return threads, {child.pid for child in psutil.Process().children() if not _is_library_helper(child)}
+
+def _running(uses_qt: bool) -> dict[int, str]:
+    """What runs now, by identity. Daemons belong to libraries and end with the process."""
+    found = {id(thread): f"thread {thread.name}" for thread in threading.enumerate() if not thread.daemon}
+    for child in psutil.Process().children():
+        if not _is_library_helper(child):
+            found[-child.pid] = f"process {child.pid}"
+    return found | (_qthreads() if uses_qt else {})
 
 
-def _is_qthread(thread: threading.Thread) -> bool:
-    return isinstance(thread, threading._DummyThread)  # type: ignore[attr-defined]
+def _qthreads() -> dict[int, str]:
+    """Python's own list knows a QThread only by accident, so the living objects are asked."""
+    from PySide6.QtCore import QThread
+    from shiboken6 import isValid
+
+    threads = [thing for thing in gc.get_objects() if issubclass(type(thing), QThread)]
+    return {
+        id(t): f"QThread {t.objectName()}" for t in threads if isValid(t) and t.isRunning() and not t.isMainThread()
+    }
 
 
 def _is_library_helper(child: psutil.Process) -> bool:
     try:
         return "multiprocessing.resource_tracker" in " ".join(child.cmdline())
     except psutil.Error:
-        return True
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_running() -> Iterator[None]:
-    """Fails a test that leaves a thread, a QThread or a child process behind."""
-    before_threads, before_children = _running()
-    yield
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        threads, children = _running()
-        left = [thread.name for thread in threads - before_threads if thread.is_alive()]
-        processes = children - before_children
-        if not left and not processes:
-            return
-        if time.monotonic() > deadline:
-            pytest.fail(f"left running: threads {left}, processes {sorted(processes)}")
-        time.sleep(0.02)
+        return True  # it ended while we looked

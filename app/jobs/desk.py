@@ -9,7 +9,11 @@ from PySide6.QtCore import QObject, Signal
 from app.jobs.engine_thread import EngineThread
 from app.jobs.event_feed import EventFeed
 from app.jobs.job_queue import Job, JobQueue
+from app.jobs.run_list import RunList
+from app.jobs.run_summary import RunSummary
 from app.jobs.settings import Settings
+from engine.events import RunState
+from engine.launch.local import RecipeRun
 from engine.store.workspace import Workspace
 
 
@@ -23,6 +27,7 @@ class DeskBus(QObject):
     undo(text, callable): something was done that can be taken back for a while.
     theme_changed(): the palette is another one, for what does not get QEvent.PaletteChange.
     workspace_changed(Workspace): another folder is open now.
+    interrupted(list[RunSummary]): runs whose process vanished, newest first; told once after the workspace is read.
     """
 
     navigate = Signal(str, object)
@@ -32,6 +37,7 @@ class DeskBus(QObject):
     undo = Signal(str, object)
     theme_changed = Signal()
     workspace_changed = Signal(object)
+    interrupted = Signal(list)
 
 
 @dataclass
@@ -41,12 +47,13 @@ class Desk:
     engine: EngineThread
     jobs: JobQueue
     feed: EventFeed
+    runs: RunList
     bus: DeskBus
 
     def open(self) -> None:
-        """Starts the engine thread and finds a run that another process works on."""
+        """Starts the engine thread and reads what is in the workspace."""
         self.engine.start()
-        self.jobs.adopt()
+        self.runs.refresh()
 
     def use_workspace(self, workspace: Workspace) -> None:
         """Goes over to another folder. Raises RuntimeError while a job works or waits."""
@@ -56,11 +63,16 @@ class Desk:
         self.engine.configure(workspace=workspace)
         self.workspace = workspace
         self.bus.workspace_changed.emit(workspace)
-        self.jobs.adopt()
+        self.runs.use_workspace(workspace)
+
+    def open_run(self, summary: RunSummary) -> RecipeRun:
+        """Raises CutawayError when its folder is no run of this version."""
+        return RecipeRun.open(self.workspace, summary.folder)
 
     def close(self) -> None:
         """Ends everything in order; a run in this process is stopped and saved first. Waits for the engine thread."""
         self.feed.stop()
+        self.runs.close()
         self.jobs.close()
         self.engine.shut_down()
         self.settings.save()
@@ -71,7 +83,8 @@ def make_desk(settings: Settings, workspace: Workspace) -> Desk:
     engine = EngineThread(workspace)
     engine.configure(device=settings.device, threads=settings.threads)
     jobs = JobQueue(workspace, engine, settings)
-    desk = Desk(settings, workspace, engine, jobs, EventFeed(workspace), DeskBus())
+    runs = RunList(workspace)
+    desk = Desk(settings, workspace, engine, jobs, EventFeed(workspace), runs, DeskBus())
     engine.failed.connect(desk.bus.error)
     jobs.trouble.connect(desk.bus.error)
 
@@ -82,7 +95,32 @@ def make_desk(settings: Settings, workspace: Workspace) -> Desk:
         if name in ("device", "threads"):
             engine.configure(device=settings.device, threads=settings.threads)
 
+    first_reading = _FirstReading(desk)
+    runs.changed.connect(first_reading.look)
     jobs.began.connect(follow)
+    jobs.began.connect(runs.refresh)
+    jobs.ended.connect(runs.refresh)
     jobs.changed.connect(desk.feed.wake)
     settings.changed.connect(use_setting)
     return desk
+
+
+class _FirstReading:
+    """Looks once, when a workspace has been read, for runs that work elsewhere and for runs that died."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._seen: Workspace | None = None
+
+    def look(self) -> None:
+        desk = self._desk
+        if not desk.runs.loaded or self._seen == desk.workspace:
+            return
+        self._seen = desk.workspace
+        summaries = desk.runs.summaries
+        for summary in summaries:
+            if summary.is_live and desk.jobs.current is None:
+                desk.jobs.adopt(desk.open_run(summary))
+        died = [summary for summary in summaries if summary.state is RunState.DIED]
+        if died:
+            desk.bus.interrupted.emit(died)

@@ -131,37 +131,23 @@ class JobQueue(QObject):
         else:
             self.stop()
 
-    def interrupted(self) -> list[RecipeRun]:
-        """Runs whose process vanished, newest first: to be offered for resuming."""
-        return [run for run in self._runs() if run.status().state is RunState.DIED]
-
-    def adopt(self) -> None:
+    def adopt(self, run: RecipeRun) -> None:
         """Takes a run that another process works on as the current job, so that no second one starts beside it."""
-        for run in self._runs():
-            state = run.status().state
-            if self.current is None and not state.is_final and state is not RunState.WAITING:
-                self._begin(Job(run, state, detached=True))
+        state = run.status().state
+        if self.current is None and not state.is_final and state is not RunState.WAITING:
+            self._begin(Job(run, state, detached=True))
 
     def use_workspace(self, workspace: Workspace) -> None:
         """Raises RuntimeError while a job works or waits."""
         if self.busy or self.waiting:
             raise RuntimeError("a job belongs to the workspace")
-        self._finish_watching()
+        self._watch.stop()
         self.current = None
         self.workspace = workspace
         self.changed.emit()
 
     def close(self) -> None:
         self._watch.stop()
-
-    def _runs(self) -> list[RecipeRun]:
-        runs = []
-        for folder in self.workspace.run_folders():
-            try:
-                runs.append(RecipeRun.open(self.workspace, folder))
-            except CutawayError:
-                continue  # made by another version; the Runs page says so
-        return runs
 
     def _enqueue(self, run: RecipeRun) -> None:
         self.waiting.append(Job(run))
@@ -242,7 +228,7 @@ class JobQueue(QObject):
     def _look_at_detached(self) -> None:
         job = self.current
         if job is None or not job.detached:
-            self._finish_watching()
+            self._watch.stop()
             return
         code = job.process.poll() if job.process is not None else None
         starting = job.process is not None and code is None
@@ -265,9 +251,6 @@ class JobQueue(QObject):
                 last_words(job.run),
             )
         )
-
-    def _finish_watching(self) -> None:
-        self._watch.stop()
 
     def _end(self, job: Job) -> None:
         self._watch.stop()

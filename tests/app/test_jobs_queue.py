@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.jobs.desk import Desk
+from app.jobs.desk import Desk, make_desk
+from app.jobs.settings import Settings
 from engine.control import Control
 from engine.errors import CutawayError
 from engine.events import RunState
@@ -152,26 +153,44 @@ def work_elsewhere(run: RecipeRun) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_killed_run_is_offered_and_goes_on(
-    desk: Desk, qtbot: QtBot, counting: Counting, workspace: Workspace
+def test_a_killed_run_is_offered_at_the_next_start_and_goes_on(
+    settings: Settings, qtbot: QtBot, counting: Counting, workspace: Workspace
 ) -> None:
     run = RecipeRun.create(workspace, counting(steps=500, seconds_a_step=0.01))
     process = work_elsewhere(run)
-    assert desk.jobs.interrupted() == []
     process.kill()
     process.communicate()
-    assert [found.folder for found in desk.jobs.interrupted()] == [run.folder]
-    desk.jobs.resume(run)
+    desk = make_desk(settings, workspace)
+    with qtbot.waitSignal(desk.bus.interrupted) as offered:
+        desk.open()
+    assert [summary.folder for summary in offered.args[0]] == [run.folder]
+    desk.jobs.resume(desk.open_run(offered.args[0][0]))
     wait_for(desk, qtbot, RunState.RUNNING)
     desk.jobs.stop()
     wait_for(desk, qtbot, None)
-    assert desk.jobs.interrupted() == []
+    assert run.status().state is RunState.STOPPED
+    desk.close()
+
+
+def test_a_run_that_works_elsewhere_is_found_at_the_start(
+    settings: Settings, qtbot: QtBot, counting: Counting, workspace: Workspace
+) -> None:
+    run = RecipeRun.create(workspace, counting(steps=3000, seconds_a_step=0.01))
+    process = work_elsewhere(run)
+    desk = make_desk(settings, workspace)
+    with qtbot.waitSignal(desk.jobs.began) as began:
+        desk.open()
+    assert began.args[0].detached and began.args[0].run.folder == run.folder
+    assert desk.feed.run is not None and desk.feed.run.folder == run.folder
+    desk.jobs.stop()
+    process.communicate(timeout=10)
+    desk.close()
 
 
 def test_a_run_of_another_process_is_shown_and_steered(desk: Desk, qtbot: QtBot, counting: Counting) -> None:
     run = RecipeRun.create(desk.workspace, counting(steps=3000, seconds_a_step=0.01))
     process = work_elsewhere(run)
-    desk.jobs.adopt()
+    desk.jobs.adopt(run)
     assert desk.jobs.current is not None and desk.jobs.current.detached and not desk.jobs.busy
     waiting = desk.jobs.start(counting("second", steps=2))
     assert [job.run for job in desk.jobs.waiting] == [waiting]

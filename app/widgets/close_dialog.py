@@ -1,0 +1,25 @@
+"""What becomes of the run when the window closes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PySide6.QtWidgets import QWidget
+
+from app.jobs.job_queue import Job
+from app.widgets.choice_dialog import Choice, ask
+
+Answer = Literal["stop", "detach", "stay"]
+
+
+def ask_on_close(parent: QWidget, job: Job) -> Answer:
+    """Escape stays: closing is never what somebody gets by accident."""
+    answer = ask(
+        parent,
+        f"{job.run.recipe.name} is still working.",
+        "Save and stop keeps a checkpoint, and the run can be resumed. Keep running hands it to a process of its own, "
+        "which goes on without the window; open Cutaway again to watch or stop it.",
+        [Choice("stay", "Stay"), Choice("stop", "Save and stop"), Choice("detach", "Keep running", "primary")],
+        escape="stay",
+    )
+    return "stop" if answer == "stop" else "detach" if answer == "detach" else "stay"
