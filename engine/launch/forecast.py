@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.launch.recipe import Recipe, StageSpec
-from engine.model.sizing import Estimate, estimate
 from engine.stages import pretrain
 from engine.store.machine import Machine, read_machine
 from engine.store.workspace import Workspace
-from engine.training.plan import Plan
 
 _BYTE_KINDS_VOCABULARY = 257
 _BEFORE_ANY_RUN = {"world": 3.0, "corpus": 5.0, "train_tokenizer": 5.0, "tokenize": 6.0}
@@ -37,21 +35,12 @@ def forecast(recipe: Recipe, workspace: Workspace) -> tuple[StageForecast, ...]:
 
 def _stage(spec: StageSpec, vocabulary: int, machine: Machine) -> StageForecast:
     if isinstance(spec.config, pretrain.Config):
-        cost = pretrain_estimate(pretrain.plan(spec.config, vocabulary), machine)
+        plan = pretrain.plan(spec.config, vocabulary)
+        cost = plan.expected(machine.flops_for(plan.model.parameters()))
         measured = machine.is_measured
         return StageForecast(spec.name, cost.seconds, cost.memory_bytes, cost.disk_bytes, cost.parameters, measured)
     seconds = machine.stage_seconds.get(spec.name, _BEFORE_ANY_RUN.get(spec.name, 10.0))
     return StageForecast(spec.name, seconds, _LOADING_MEMORY, 20e6, 0, spec.name in machine.stage_seconds)
-
-
-def pretrain_estimate(plan: Plan, machine: Machine) -> Estimate:
-    return estimate(
-        plan.model,
-        tokens=plan.tokens,
-        micro_tokens=plan.training.micro_rows * plan.model.context_length,
-        flops_per_second=machine.flops_for(plan.model.parameters()),
-        checkpoints_kept=plan.training.keep_checkpoints,
-    )
 
 
 def _vocabulary(recipe: Recipe) -> int:

@@ -13,7 +13,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from engine.pipeline.drive import drive
 from engine.pipeline.stage import Context
 from engine.store.artifact import Artifact, open_artifact
 from engine.store.files import read_json, write_json
+from engine.store.machine import read_machine, write_machine
 from engine.store.run_folder import RunFolder, RunRecord, Status
 from engine.store.workspace import FOLDERS, Workspace
 
@@ -93,6 +94,7 @@ class Worker:
                 yield from self._drive(spec, folder)
                 if folder.status().state is not RunState.DONE:
                     return
+                self._remember_duration(spec, folder)
                 self._take_output(folder)
 
     def _refuse_second_writer(self) -> None:
@@ -120,6 +122,14 @@ class Worker:
             self.seed,
         )
         yield from drive(spec.module, spec.config, self.context)
+
+    def _remember_duration(self, spec: StageSpec, folder: RunFolder) -> None:
+        """For the next estimate; what was only found again says nothing about the work."""
+        if any(event.reused for event in folder.all_events() if isinstance(event, ArtifactReady)):
+            return
+        machine = read_machine(self.run.workspace)
+        seconds = {**machine.stage_seconds, spec.name: folder.status().seconds}
+        write_machine(self.run.workspace, replace(machine, stage_seconds=seconds))
 
     def _record(self, spec: StageSpec, parents: dict[str, str]) -> RunRecord:
         return RunRecord(

@@ -18,7 +18,6 @@ from engine.events import ArtifactReady, CheckpointSaved, Event, Notice, Resumed
 from engine.generation.decoder import generate
 from engine.generation.loaded import LoadedModel
 from engine.generation.sampling import SamplingConfig
-from engine.model.sizing import Estimate, estimate
 from engine.model.transformer import Transformer
 from engine.model.weights import load_weights, weights
 from engine.pipeline.stage import Context
@@ -29,7 +28,6 @@ from engine.store.machine import read_machine, size_key, write_machine
 from engine.tokenizer.tokenizer import load_tokenizer
 from engine.training.loop import Data, Trainer
 from engine.training.optimizers import build_adamw, optimizer_tensors, restore_optimizer
-from engine.training.plan import Plan
 from engine.training.precision import Precision
 
 SAMPLE_TEMPERATURE = 0.7
@@ -133,7 +131,7 @@ class Pretraining:
             "precision": precision.dtype,
             "bf16_speedup": measured.speedup,
             "peak_flops": measured.flops_per_second,
-            "estimate": asdict(expected(self.plan, read_machine(self.context.workspace).flops_for(self._size))),
+            "estimate": asdict(self.plan.expected(read_machine(self.context.workspace).flops_for(self._size))),
         }
         write_json(self.context.run_folder.path / "plan.json", facts)
 
@@ -230,14 +228,3 @@ class Pretraining:
             reused=False,
             figures={"parameters": self._size, "steps": self.trainer.step, "tokens": self.trainer.tokens},
         )
-
-
-def expected(plan: Plan, flops_per_second: float) -> Estimate:
-    """What the plan will cost at that speed. Pure arithmetic; also used before Start."""
-    return estimate(
-        plan.model,
-        tokens=plan.tokens,
-        micro_tokens=plan.training.micro_rows * plan.model.context_length,
-        flops_per_second=flops_per_second,
-        checkpoints_kept=plan.training.keep_checkpoints,
-    )

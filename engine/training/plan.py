@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.errors import CutawayError
 from engine.model.config import ModelConfig
+from engine.model.sizing import Estimate, estimate
 
 Origin = Literal["preset", "derived", "default"]
 
@@ -62,6 +63,16 @@ class Plan(BaseModel):
     def tokens(self) -> int:
         return self.training.steps * self.batch_tokens
 
+    def expected(self, flops_per_second: float) -> Estimate:
+        """What it will cost at the speed that training reaches on this machine."""
+        return estimate(
+            self.model,
+            tokens=self.tokens,
+            micro_tokens=self.training.micro_rows * self.model.context_length,
+            flops_per_second=flops_per_second,
+            checkpoints_kept=self.training.keep_checkpoints,
+        )
+
 
 def make_plan(settings: dict[str, Any], chosen: set[str], vocab_size: int) -> Plan:
     """settings: the pretrain stage's fields, None where a value is to be derived. chosen: names set by hand or
@@ -77,7 +88,7 @@ def make_plan(settings: dict[str, Any], chosen: set[str], vocab_size: int) -> Pl
     values["warmup_steps"] = min(values["warmup_steps"], max(values["steps"] - 1, 0))
     origins["batch_rows"] = origins["batch_tokens"]
     try:
-        model = ModelConfig(**{name: values[name] for name in ModelConfig.model_fields})
+        model = ModelConfig(**{name: values[name] for name in ModelConfig.model_fields if name in values})
         training = TrainingConfig(**{name: values[name] for name in TrainingConfig.model_fields})
     except ValidationError as error:
         raise CutawayError(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.model.blocks.norm import RMSNorm
 from engine.model.blocks.rotary import rotate
 from engine.model.config import ModelConfig
 from engine.model.hooks import Hooks
@@ -24,8 +25,8 @@ class Attention(nn.Module):
         kv_width = config.n_kv_head * config.head_dim
         self.qkv = nn.Linear(config.d_model, config.n_head * config.head_dim + 2 * kv_width, bias=config.bias)
         self.out = nn.Linear(config.n_head * config.head_dim, config.d_model, bias=config.bias)
-        self.q_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps) if config.qk_norm else nn.Identity()
-        self.k_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps) if config.qk_norm else nn.Identity()
+        self.q_norm = RMSNorm(config.head_dim, config.norm_eps) if config.qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(config.head_dim, config.norm_eps) if config.qk_norm else nn.Identity()
 
     def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None, hooks: Hooks) -> Tensor:
         """x: [B, T, D] -> [B, T, D]. rotary: cos and sin [T, head_dim] of the positions of x."""
