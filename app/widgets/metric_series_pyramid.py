@@ -10,7 +10,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 
-FACTOR = 8
+FACTOR = 4
 _NONE = -1
 
 
@@ -63,7 +63,7 @@ class _Level:
 
 
 class Pyramid:
-    """Buckets of 8, 64, 512 ... points over a growing array of values. Only complete buckets are kept, so
+    """Buckets of 4, 16, 64 ... points over a growing array of values. Only complete buckets are kept, so
     that appending never changes one; the open end is covered by the levels below it."""
 
     def __init__(self) -> None:

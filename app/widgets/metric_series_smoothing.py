@@ -50,4 +50,5 @@ class Smoother:
             self._sum = float(flat[-1])
         ages = self._count + 1.0 + np.arange(count)
         self._count += count
-        return flat / (1.0 - np.power(self.weight, ages))
+        averages: FloatArray = flat / (1.0 - np.power(self.weight, ages))
+        return averages

@@ -1,0 +1,53 @@
+"""How often charts may repaint: the latest state wins, and watching stays cheap however dear a chart is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer
+
+MOST_PER_SECOND = 15.0
+_SHARE = 0.015
+
+
+class RepaintPace(QObject):
+    """Calls `repaint` after `ask`, at most 15 times a second and for at most 1.5% of the time.
+
+    A slow machine or a dear chart so gets fewer pictures a second, never a slower training.
+    """
+
+    def __init__(self, repaint: Callable[[], None], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._repaint = repaint
+        self._spent = 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._fire)
+        self._last = 0.0
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two repaints, by what the last ones cost."""
+        return max(1.0 / MOST_PER_SECOND, self._spent / _SHARE)
+
+    def ask(self) -> None:
+        if not self._timer.isActive():
+            wait = self._last + self.interval - time.perf_counter()
+            self._timer.start(max(int(wait * 1000), 0))
+
+    def now(self) -> None:
+        """At once: for what a person does, which must not wait."""
+        self._timer.stop()
+        self._fire()
+
+    def add_cost(self, seconds: float) -> None:
+        """What painting cost beyond the call of `repaint` itself; an average over a few repaints is kept."""
+        self._spent += 0.2 * seconds
+
+    def _fire(self) -> None:
+        began = time.perf_counter()
+        self._spent *= 0.8
+        self._repaint()
+        self._last = time.perf_counter()
+        self.add_cost(self._last - began)
