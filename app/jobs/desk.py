@@ -49,6 +49,7 @@ class Desk:
     feed: EventFeed
     runs: RunList
     bus: DeskBus
+    _looked_at: Workspace | None = None
 
     def open(self) -> None:
         """Starts the engine thread and reads what is in the workspace."""
@@ -68,6 +69,18 @@ class Desk:
     def open_run(self, summary: RunSummary) -> RecipeRun:
         """Raises CutawayError when its folder is no run of this version."""
         return RecipeRun.open(self.workspace, summary.folder)
+
+    def look_once(self) -> None:
+        """When a workspace has been read: finds runs that work elsewhere, and offers those that died."""
+        if not self.runs.loaded or self._looked_at == self.workspace:
+            return
+        self._looked_at = self.workspace
+        for summary in self.runs.summaries:
+            if summary.is_live and self.jobs.current is None:
+                self.jobs.adopt(self.open_run(summary))
+        died = [summary for summary in self.runs.summaries if summary.state is RunState.DIED]
+        if died:
+            self.bus.interrupted.emit(died)
 
     def close(self) -> None:
         """Ends everything in order; a run in this process is stopped and saved first. Waits for the engine thread."""
@@ -95,32 +108,10 @@ def make_desk(settings: Settings, workspace: Workspace) -> Desk:
         if name in ("device", "threads"):
             engine.configure(device=settings.device, threads=settings.threads)
 
-    first_reading = _FirstReading(desk)
-    runs.changed.connect(first_reading.look)
+    runs.changed.connect(desk.look_once)
     jobs.began.connect(follow)
     jobs.began.connect(runs.refresh)
     jobs.ended.connect(runs.refresh)
     jobs.changed.connect(desk.feed.wake)
     settings.changed.connect(use_setting)
     return desk
-
-
-class _FirstReading:
-    """Looks once, when a workspace has been read, for runs that work elsewhere and for runs that died."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._seen: Workspace | None = None
-
-    def look(self) -> None:
-        desk = self._desk
-        if not desk.runs.loaded or self._seen == desk.workspace:
-            return
-        self._seen = desk.workspace
-        summaries = desk.runs.summaries
-        for summary in summaries:
-            if summary.is_live and desk.jobs.current is None:
-                desk.jobs.adopt(desk.open_run(summary))
-        died = [summary for summary in summaries if summary.state is RunState.DIED]
-        if died:
-            desk.bus.interrupted.emit(died)

@@ -31,6 +31,7 @@ class RunList(QObject):
         self.loaded = False
         self._known: _Known = {}
         self._reading: _Reading | None = None
+        self._busy = False
         self._again = False
         self._watchers: set[QObject] = set()
         self._timer = QTimer(self)
@@ -38,9 +39,10 @@ class RunList(QObject):
         self._timer.timeout.connect(self.refresh)
 
     def refresh(self) -> None:
-        if self._reading is not None:
+        if self._busy:
             self._again = True
             return
+        self._busy = True
         self._reading = _Reading(self.workspace, self._known)
         self._reading.done.found.connect(self._take)
         QThreadPool.globalInstance().start(self._reading)
@@ -67,7 +69,7 @@ class RunList(QObject):
         QThreadPool.globalInstance().waitForDone()
 
     def _take(self, workspace: Workspace, known: dict[Path, tuple[int, RunSummary]]) -> None:
-        self._reading = None
+        self._busy = False  # the object itself stays until the next one: its thread may still be returning from it
         if workspace == self.workspace:
             summaries = [summary for _, summary in known.values()]
             different = summaries != self.summaries or not self.loaded
