@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.errors import CutawayError
 from engine.generation.distribution import Candidate, Distribution, describe
@@ -25,6 +25,7 @@ class GeneratedToken:
     entropy_before, entropy_after: bits. candidates: the likeliest without settings, and the chosen one if it is none
     of them, last. seconds: for this token. note: a sentence about what is out of the model's view now, or "".
     finish: "" or, on the last token, why it is the last: "end" (of the document), "stop" or "length".
+    prediction: all of it that the token was drawn from, so that other settings can be tried on it (`under`).
     """
 
     index: int
@@ -38,6 +39,7 @@ class GeneratedToken:
     entropy_after: float
     candidates: tuple[Candidate, ...]
     seconds: float
+    prediction: Distribution = field(repr=False, compare=False)
     note: str = ""
     finish: str = ""
 
@@ -49,22 +51,24 @@ def generate(
     max_tokens: int,
     stop: Sequence[str] = (),
     candidates: int = 12,
+    start: int = 0,
 ) -> Iterator[GeneratedToken]:
     """Continues the prompt (text or ids) until the document ends, a stop string stands, or max_tokens are written.
 
     A stop string is found across token borders and is not part of the text. A prompt longer than the context keeps
     its end; when the view is full it slides by half. Both are said in `note`. The same seed gives the same text.
+    start: index of the first token; a reply that is written in several calls then draws as if in one.
     Nothing of the model is changed between two tokens, and no global random number is used.
     """
     if max_tokens < 1:
         raise CutawayError("Nothing can be written.", f"max_tokens is {max_tokens}.", "Ask for at least one token.")
     reading = Reading(loaded, _ids(loaded, prompt))
     writer = _Writer(loaded, StopStrings(stop))
-    for index in range(max_tokens):
+    for index in range(start, start + max_tokens):
         began = time.perf_counter()
         prediction = describe(reading.logits(), reading.ids, sampling, candidates, loaded.tokenizer.token_text)
         token_id = draw(prediction.filtered.after, random_for(sampling.seed, index))
-        text, finish = writer.write(token_id, last=index + 1 == max_tokens)
+        text, finish = writer.write(token_id, last=index + 1 == start + max_tokens)
         note = reading.take_note()
         yield _token(loaded, prediction, index, token_id, text, time.perf_counter() - began, note, finish)
         if finish:
@@ -130,6 +134,7 @@ def _token(
         entropy_after=prediction.entropy_after,
         candidates=named if chosen in named else (*named, chosen),
         seconds=seconds,
+        prediction=prediction,
         note=note,
         finish=finish,
     )

@@ -83,6 +83,16 @@ def test_a_seed_gives_the_same_text_however_it_is_streamed() -> None:
     assert [t.token_id for t in other] != [t.token_id for t in whole]
 
 
+def test_a_reply_in_steps_is_the_reply_in_one_stream():
+    whole = list(generate(LOADED, "Mira", WARM, 12))
+    ids = LOADED.tokenizer.encode("Mira")
+    for index, expected in enumerate(whole):
+        (token,) = generate(LOADED, ids, WARM, 1, start=index)
+        assert (token.index, token.token_id) == (index, expected.token_id)
+        assert token.prediction.candidate(token.token_id, "").after == token.probability
+        ids.append(token.token_id)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
 def test_texts_joined_are_the_bytes_joined(seed: int) -> None:
