@@ -23,6 +23,7 @@ FACTS = "shards.json"
 SIDES = ("train", "validation")
 DTYPES: dict[str, np.dtype[Any]] = {"uint16": np.dtype("<u2"), "uint32": np.dtype("<u4")}
 _SCAN_TOKENS = 2**22
+_COUNTS = ("_tokens", "_bytes", "_documents", "_size", "_id")
 
 TokenArray = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -150,10 +151,10 @@ def _read_facts(folder: Path) -> ShardFacts:
     data = read_json(folder / FACTS)
     try:
         facts = ShardFacts(**data)
-        counts = [facts.vocab_size, facts.train_bytes, facts.validation_bytes, *facts.files.values()]
+        counts = [value for name, value in data.items() if name.endswith(_COUNTS)] + list(facts.files.values())
     except (TypeError, AttributeError) as error:
         raise _damaged(folder, f"{FACTS} lacks something, or has something foreign: {error}") from error
-    if facts.dtype not in DTYPES:
+    if not isinstance(facts.dtype, str) or facts.dtype not in DTYPES:
         raise _damaged(folder, f"{FACTS} names a type of number that Cutaway does not write: {facts.dtype!r}")
     if any(not isinstance(count, int) or count < 0 for count in counts):
         raise _damaged(folder, f"{FACTS} holds a count that is no whole number")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from engine.store.files import read_json, sha256_json, write_json
 
 END = "<|end|>"
 KINDS = Registry("engine.tokenizer.kinds", requires=("load", "learn"))
+PIECE_CHARACTERS = 2**16
 _TOKENIZER = "tokenizer.json"
 _IDENTITY = "identity.json"
 _MAX_FILE_BYTES = 512 * 2**20
@@ -51,7 +52,7 @@ class Tokenizer(ABC):
         self._vocabulary = tuple(vocabulary)
         self.vocab_size = len(self._vocabulary)
         self.end_id = end_id
-        self.hash = sha256_json({"kind": self.kind, **self.to_json()})
+        self.hash = sha256_json(self.identity())
 
     @property
     def merges(self) -> list[tuple[bytes, bytes]]:
@@ -62,16 +63,32 @@ class Tokenizer(ABC):
     def to_json(self) -> dict[str, Any]:
         """Everything that `load` of this kind needs to build it again."""
 
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides ids, and nothing that another version might write differently."""
+        return self.to_json()
+
     @abstractmethod
-    def _encode_batch(self, texts: list[str]) -> list[list[int]]:
-        """Ids of texts that are free of lone surrogates."""
+    def pieces(self, text: str) -> Iterator[str]:
+        """Cuts a text into pieces of at most 65,536 characters whose ids, joined, are those of the whole text;
+        at least one piece, which may be empty."""
+
+    @abstractmethod
+    def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
+        """Ids of each piece; none holds a lone surrogate."""
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text, never a special one. A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD."""
-        return self.encode_batch([text])[0]
+        ids: list[int] = []
+        for piece in self.pieces(clean(text)):
+            ids += self._encode_pieces([piece])[0]
+        return ids
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        return self._encode_batch([clean(text) for text in texts])
+        """The same for many short texts at once, which is quicker. Longer ones: cut them with `pieces` first."""
+        cleaned = [clean(text) for text in texts]
+        if all(len(text) <= PIECE_CHARACTERS for text in cleaned):
+            return self._encode_pieces(cleaned)
+        return [self.encode(text) for text in cleaned]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the ids; bytes that are no UTF-8 become U+FFFD, `<|end|>` becomes nothing."""
@@ -101,6 +118,12 @@ class Tokenizer(ABC):
             spans.append(TokenSpan(token_id, owners[position], owners[last] + 1, data))
             position = last + 1
         return spans
+
+
+def even_pieces(text: str) -> Iterator[str]:
+    """For kinds whose tokens never reach over a character: any cut will do."""
+    for start in range(0, max(len(text), 1), PIECE_CHARACTERS):
+        yield text[start : start + PIECE_CHARACTERS]
 
 
 def clean(text: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from engine.events import Event
-from engine.tokenizer.tokenizer import Tokenizer
+from engine.tokenizer.tokenizer import Tokenizer, even_pieces
+from engine.tokenizer.training_text import TrainingText
 
 TITLE = "Bytes"
 
@@ -22,8 +23,11 @@ class ByteTokenizer(Tokenizer):
     def to_json(self) -> dict[str, Any]:
         return {"kind": "byte"}
 
-    def _encode_batch(self, texts: list[str]) -> list[list[int]]:
-        return [list(text.encode()) for text in texts]
+    def pieces(self, text: str) -> Iterator[str]:
+        return even_pieces(text)
+
+    def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
+        return [list(piece.encode()) for piece in pieces]
 
 
 def load(data: dict[str, Any]) -> ByteTokenizer:
@@ -32,10 +36,8 @@ def load(data: dict[str, Any]) -> ByteTokenizer:
     return ByteTokenizer()
 
 
-def learn(
-    texts: Callable[[], Iterator[str]], vocab_size: int, stopping: Callable[[], bool]
-) -> Generator[Event, None, Tokenizer | None]:
+def learn(texts: TrainingText, vocab_size: int) -> Generator[Event, None, Tokenizer]:
     """There is nothing to learn: the arguments, which other kinds need, are left alone."""
-    del texts, vocab_size, stopping
+    del texts, vocab_size
     yield from ()
     return ByteTokenizer()

@@ -8,12 +8,13 @@ logits sink within the first steps, and from there on they cost less than a thou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from engine.errors import CutawayError
 from engine.events import Event, Progress, Tick
-from engine.tokenizer.tokenizer import Tokenizer, clean
+from engine.tokenizer.tokenizer import Tokenizer, clean, even_pieces
+from engine.tokenizer.training_text import TrainingText
 
 TITLE = "Characters"
 # Bytes that no valid UTF-8 holds: overlong starts, and starts beyond U+10FFFF.
@@ -40,8 +41,11 @@ class CharacterTokenizer(Tokenizer):
     def to_json(self) -> dict[str, Any]:
         return {"kind": "character", "characters": self.characters}
 
-    def _encode_batch(self, texts: list[str]) -> list[list[int]]:
-        return [self._encode(text) for text in texts]
+    def pieces(self, text: str) -> Iterator[str]:
+        return even_pieces(text)
+
+    def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
+        return [self._encode(piece) for piece in pieces]
 
     def _encode(self, text: str) -> list[int]:
         try:
@@ -65,16 +69,12 @@ def load(data: dict[str, Any]) -> CharacterTokenizer:
     return CharacterTokenizer(characters)
 
 
-def learn(
-    texts: Callable[[], Iterator[str]], vocab_size: int, stopping: Callable[[], bool]
-) -> Generator[Event, None, Tokenizer | None]:
+def learn(texts: TrainingText, vocab_size: int) -> Generator[Event, None, Tokenizer]:
     """Collects the characters; vocab_size, which other kinds need, is left alone: the text decides."""
     del vocab_size
     found: set[str] = set()
-    for count, text in enumerate(texts(), start=1):
+    for count, text in enumerate(texts, start=1):
         found.update(clean(text))
-        if stopping():
-            return None
         yield Progress(step=count, done=count, total=0, unit="documents") if count % 1000 == 0 else Tick()
     if not found:
         raise CutawayError("There is nothing to learn from.", "The text is empty.", "Choose files that hold text.")

@@ -1,0 +1,85 @@
+"""The process that learns merges: `python -m engine.tokenizer.bpe_child`.
+
+stdin: one line of JSON, {"corpus", "begin", "end", "vocab_size", "pattern"}; it then stays open, and its end ends this
+process, so that no orphan survives its parent. stderr: lines of JSON; {"stage", "current", "total"} while it works,
+of which most come from the `tokenizers` library itself, then {"merges": [[left, right], ...]}, or
+{"error": [what, why, remedy]}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+
+from engine.errors import CutawayError
+from engine.tokenizer.byte_alphabet import characters
+from engine.tokenizer.training_text import TrainingText
+
+READING = "Read documents"
+_TELL_SECONDS = 0.1
+# A word beyond this (a line without spaces) is counted in parts: joining it would take the time of its length squared.
+_PIECE_CHARACTERS = 2**16
+
+
+def main() -> int:
+    job = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        _tell({"merges": _learn(job)})
+    except CutawayError as error:
+        _tell({"error": [error.what, error.why, error.remedy]})
+        return 1
+    return 0
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(3)
+
+
+def _learn(job: dict[str, Any]) -> list[list[str]]:
+    library: Any = Tokenizer(models.BPE())
+    library.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(job["pattern"]), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=job["vocab_size"] - 1,  # `<|end|>` is the one that is not learned
+        min_frequency=2,  # a pair that occurs once says nothing about other text
+        initial_alphabet=list(characters()),
+        show_progress=True,
+        progress_format="json",
+    )
+    texts = TrainingText(job["corpus"], job["begin"], job["end"])
+    library.train_from_iterator(_reading(texts), trainer)
+    merges: list[list[str]] = json.loads(library.to_str())["model"]["merges"]
+    return merges
+
+
+def _reading(texts: TrainingText) -> Iterator[str]:
+    """The texts in pieces, telling every 0.1 s how many were read."""
+    told = 0.0
+    for count, text in enumerate(texts, start=1):
+        for start in range(0, len(text), _PIECE_CHARACTERS):
+            yield text[start : start + _PIECE_CHARACTERS]
+        if time.monotonic() - told >= _TELL_SECONDS:
+            told = time.monotonic()
+            _tell({"stage": READING, "current": count, "total": 0})
+
+
+def _tell(fact: dict[str, Any]) -> None:
+    sys.stderr.write(json.dumps(fact) + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""Byte-level byte pair encoding (Sennrich et al. 2016, Radford et al. 2019), with GPT-4's way of splitting text.
+
+A text is cut into words by a pattern; each word begins as bytes, and learned pairs are joined in the order in which
+they were learned. Ids: the 256 bytes as themselves, then one for each merge, then `<|end|>` last.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from tokenizers import Tokenizer as Library
+
+from engine.events import Event
+from engine.tokenizer.bpe_training import train
+from engine.tokenizer.byte_alphabet import parsed, written
+from engine.tokenizer.tokenizer import END, PIECE_CHARACTERS, Tokenizer, clean
+from engine.tokenizer.training_text import TrainingText
+
+TITLE = "Byte pair encoding"
+# cl100k_base, the pattern of GPT-4 (openai/tiktoken, tiktoken_ext/openai_public.py), as Oniguruma reads it.
+PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
+# Where the pattern always ends a word: before a space that follows no space, and after the last newline of a run.
+_BORDER = re.compile(r"(?<=\S)(?= )|(?<=\n)(?=\S)")
+_SEARCH_CHARACTERS = 2**12
+
+Merges = list[tuple[bytes, bytes]]
+
+
+class BpeTokenizer(Tokenizer):
+    kind = "bpe"
+
+    def __init__(self, merges: Merges) -> None:
+        """merges: in rank order; both sides of each are bytes or were joined before. ValueError otherwise."""
+        self._merges = merges
+        vocabulary = _vocabulary(merges)
+        self.ids = {data: index for index, data in enumerate(vocabulary)}
+        super().__init__([*vocabulary, b""], end_id=len(vocabulary))
+        # The working copy does not know `<|end|>` at all, so no text can become it.
+        self._library: Any = Library.from_str(json.dumps({**self.to_json(), "added_tokens": []}))
+
+    @property
+    def merges(self) -> Merges:
+        return list(self._merges)
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": "bpe", "pattern": PATTERN, "merges": [[a.hex(), b.hex()] for a, b in self._merges]}
+
+    def to_json(self) -> dict[str, Any]:
+        """The `tokenizer.json` of the `tokenizers` library."""
+        return {
+            "version": "1.0",
+            "truncation": None,
+            "padding": None,
+            "added_tokens": [_special(END, self.end_id)],
+            "normalizer": None,
+            "pre_tokenizer": _pre_tokenizer(),
+            "post_processor": None,
+            "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
+            "model": {
+                "type": "BPE",
+                "dropout": None,
+                "unk_token": None,
+                "continuing_subword_prefix": None,
+                "end_of_word_suffix": None,
+                "fuse_unk": False,
+                "byte_fallback": False,
+                "ignore_merges": False,
+                "vocab": {**{written(data): index for data, index in self.ids.items()}, END: self.end_id},
+                "merges": [[written(left), written(right)] for left, right in self._merges],
+            },
+        }
+
+    def words(self, text: str) -> list[bytes]:
+        """The text as the pattern cuts it; merges never reach over these borders."""
+        cut = self._library.pre_tokenizer.pre_tokenize_str
+        return [parsed(word) for piece in self.pieces(clean(text)) for word, _ in cut(piece)]
+
+    def pieces(self, text: str) -> Iterator[str]:
+        """Cuts between words where that is possible, so that a long text receives the ids that it would receive whole.
+        Characters by the tens of thousands without a space or a newline are cut in their midst."""
+        start = 0
+        while len(text) - start > PIECE_CHARACTERS:
+            end = start + PIECE_CHARACTERS
+            borders = [match.start() for match in _BORDER.finditer(text, end - _SEARCH_CHARACTERS, end)]
+            end = borders[-1] if borders else end
+            yield text[start:end]
+            start = end
+        yield text[start:]
+
+    def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._library.encode_batch_fast(pieces, add_special_tokens=False)]
+
+
+def load(data: dict[str, Any]) -> BpeTokenizer:
+    """Only what Cutaway itself would have written: another pattern or another vocabulary means other ids."""
+    model = data.get("model")
+    if not isinstance(model, dict) or model.get("type") != "BPE":
+        raise ValueError("tokenizer.json is not that of a byte pair encoding")
+    vocabulary, pairs = model.get("vocab"), model.get("merges")
+    if not isinstance(vocabulary, dict) or not isinstance(pairs, list):
+        raise ValueError("Its vocabulary or its merges are missing")
+    tokenizer = BpeTokenizer([_pair(pair) for pair in pairs])
+    own = tokenizer.to_json()
+    if len(set(vocabulary.values())) != len(vocabulary):
+        raise ValueError("Two tokens have the same id")
+    strangers = set(vocabulary) - set(own["model"]["vocab"])
+    if strangers:
+        raise ValueError(f"No merge makes the token {min(strangers)!r}")
+    if vocabulary != own["model"]["vocab"]:
+        raise ValueError("Its ids are not the bytes, the merges in their order, and <|end|>")
+    if data != own:
+        raise ValueError("It splits or treats text in another way than Cutaway")
+    return tokenizer
+
+
+def learn(texts: TrainingText, vocab_size: int) -> Generator[Event, None, Tokenizer]:
+    """Learns in a process of its own. vocab_size: bytes, merges and `<|end|>` together, 257 at least."""
+    merges = yield from train(texts, vocab_size, PATTERN)
+    return BpeTokenizer([_pair(pair) for pair in merges])
+
+
+def _vocabulary(merges: Merges) -> list[bytes]:
+    """Tokens without `<|end|>` by id. Two merges may make the same token, which then keeps its first id."""
+    tokens = {bytes([value]): value for value in range(256)}
+    for left, right in merges:
+        if left not in tokens or right not in tokens:
+            raise ValueError(f"The merge of {left!r} and {right!r} joins what was not made before it")
+        tokens.setdefault(left + right, len(tokens))
+    return list(tokens)
+
+
+def _pair(value: Any) -> tuple[bytes, bytes]:
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(side, str) and side for side in value):
+        raise ValueError(f"{value!r} is not a merge")
+    return parsed(value[0]), parsed(value[1])
+
+
+def _special(content: str, token_id: int) -> dict[str, Any]:
+    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return {"id": token_id, "content": content, **plain, "special": True}
+
+
+def _pre_tokenizer() -> dict[str, Any]:
+    split = {"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "Isolated", "invert": False}
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    return {"type": "Sequence", "pretokenizers": [split, byte_level]}
