@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
@@ -12,9 +13,11 @@ from app.jobs.job_queue import Job, JobQueue
 from app.jobs.run_list import RunList
 from app.jobs.run_summary import RunSummary
 from app.jobs.settings import Settings
+from app.jobs.workspace_lock import WorkspaceLock
+from engine.errors import CutawayError
 from engine.events import RunState
 from engine.launch.local import RecipeRun
-from engine.store.workspace import Workspace
+from engine.store.workspace import Workspace, open_workspace
 
 
 class DeskBus(QObject):
@@ -49,6 +52,7 @@ class Desk:
     feed: EventFeed
     runs: RunList
     bus: DeskBus
+    lock: WorkspaceLock | None = None
     _looked_at: Workspace | None = None
 
     def open(self) -> None:
@@ -56,13 +60,23 @@ class Desk:
         self.engine.start()
         self.runs.refresh()
 
-    def use_workspace(self, workspace: Workspace) -> None:
-        """Goes over to another folder. Raises RuntimeError while a job works or waits."""
+    def use_workspace(self, root: Path) -> None:
+        """Goes over to another folder. Raises CutawayError, and stays, when that cannot be opened or a job needs this
+        one."""
+        workspace = open_workspace(root)
+        if workspace == self.workspace:
+            return
+        if self.jobs.busy or self.jobs.waiting:
+            raise CutawayError(
+                "The workspace cannot be changed now.", "A run works in this one.", "Stop the run, then choose again."
+            )
+        lock = WorkspaceLock(workspace.root) if self.lock is not None else None
+        if self.lock is not None:
+            self.lock.release()
+        self.lock, self.workspace, self.feed.workspace = lock, workspace, workspace
         self.jobs.use_workspace(workspace)
         self.feed.follow(None)
-        self.feed.workspace = workspace
         self.engine.configure(workspace=workspace)
-        self.workspace = workspace
         self.bus.workspace_changed.emit(workspace)
         self.runs.use_workspace(workspace)
 
@@ -89,15 +103,17 @@ class Desk:
         self.jobs.close()
         self.engine.shut_down()
         self.settings.save()
+        if self.lock is not None:
+            self.lock.release()
 
 
-def make_desk(settings: Settings, workspace: Workspace) -> Desk:
+def make_desk(settings: Settings, workspace: Workspace, lock: WorkspaceLock | None = None) -> Desk:
     """The rooms, wired: what begins is followed, what goes wrong is shown. Nothing runs before `Desk.open`."""
     engine = EngineThread(workspace)
     engine.configure(device=settings.device, threads=settings.threads)
     jobs = JobQueue(workspace, engine, settings)
     runs = RunList(workspace)
-    desk = Desk(settings, workspace, engine, jobs, EventFeed(workspace), runs, DeskBus())
+    desk = Desk(settings, workspace, engine, jobs, EventFeed(workspace), runs, DeskBus(), lock)
     engine.failed.connect(desk.bus.error)
     jobs.trouble.connect(desk.bus.error)
 

@@ -138,9 +138,7 @@ class JobQueue(QObject):
             self._begin(Job(run, state, detached=True))
 
     def use_workspace(self, workspace: Workspace) -> None:
-        """Raises RuntimeError while a job works or waits."""
-        if self.busy or self.waiting:
-            raise RuntimeError("a job belongs to the workspace")
+        """For a queue in which nothing works or waits in this process."""
         self._watch.stop()
         self.current = None
         self.workspace = workspace

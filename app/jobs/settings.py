@@ -59,6 +59,7 @@ class Settings(QObject):
 
     threads: CPU threads for torch, 0 = the machine's physical cores.
     page: name of the page that was open. last_recipe: preset name or path that Home shows.
+    offered: folder name of the run that was last offered for resuming.
     """
 
     changed = Signal(str)
@@ -72,6 +73,7 @@ class Settings(QObject):
     window_geometry = _Kept(QByteArray())
     page = _Kept("home")
     last_recipe = _Kept("first-words")
+    offered = _Kept("")
     _workspace = _Kept("")
 
     def __init__(self, path: Path | None = None) -> None:
