@@ -36,21 +36,26 @@ def icon(name: str, color: str = "text") -> QIcon:
     return QIcon(_Engine(name, color))
 
 
-def paint_icon(painter: QPainter, rect: QRectF, name: str, color: QColor | str) -> None:
-    """Draws the icon into the square around the centre of `rect`, as large as its shorter side."""
-    size = min(rect.width(), rect.height())
+def paint_icon(painter: QPainter, rect: QRectF, name: str, color: QColor | str, *, bold: bool = False) -> None:
+    """Draws the icon into the square around the centre of `rect`, as large as its shorter side. bold: with Phosphor's
+    thicker strokes, for sizes below 16 px, where the regular ones get thinner than the text beside them."""
+    glyph, size = _glyph(f"{name}-bold" if bold else name), min(rect.width(), rect.height())
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QColor(color))
     painter.setFont(_icon_font(round(size)))
     # Phosphor's em square is the icon's square: its top lies `ascent` above the baseline.
     top_left = QPointF(rect.center().x() - size / 2, rect.center().y() - size / 2)
-    painter.drawText(QPointF(top_left.x(), top_left.y() + size * _ascent()), _glyph(name))
+    painter.drawText(QPointF(top_left.x(), top_left.y() + size * _ascent()), glyph)
     painter.restore()
 
 
-def has_icon(name: str) -> bool:
-    return name.removeprefix("ph.") in _characters()
+def checked(name: str) -> str:
+    """The name itself, or "" for none. Raises ValueError for one that Phosphor does not have: a widget asks when it
+    is made, because an error while painting can end the process."""
+    if name:
+        _glyph(name)
+    return name
 
 
 class _Engine(QIconEngine):

@@ -122,7 +122,8 @@ def cividis_table() -> tuple[tuple[int, int, int], ...]:
     for index in range(256):
         place = index / 255 * (len(_CIVIDIS) - 1)
         low = min(int(place), len(_CIVIDIS) - 2)
-        table.append(mix(_CIVIDIS[low + 1], _CIVIDIS[low], place - low).getRgb()[:3])
+        color = mix(_CIVIDIS[low + 1], _CIVIDIS[low], place - low)
+        table.append((color.red(), color.green(), color.blue()))
     return tuple(table)
 
 

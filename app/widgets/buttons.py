@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeySequence, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
-from app.theme.icons import paint_icon
+from app.theme.icons import checked, paint_icon
 from app.theme.palette import Palette, colors, mix
 from app.theme.type import font
 
@@ -59,7 +59,7 @@ class Button(PaintedButton):
     ) -> None:
         super().__init__(parent)
         self._kind = kind
-        self._icon = icon
+        self._icon = checked(icon)
         self._small = small
         self._key = key
         self.setText(text)
@@ -73,7 +73,7 @@ class Button(PaintedButton):
         self.update()
 
     def set_icon(self, icon: str) -> None:
-        self._icon = icon
+        self._icon = checked(icon)
         self.updateGeometry()
         self.update()
 
@@ -87,7 +87,7 @@ class Button(PaintedButton):
 
     def _measures(self) -> tuple[int, int, int]:
         """Side padding, icon size, gap."""
-        return (8, 12, 6) if self._small else (12, 16, 8)
+        return (8, 12, 5) if self._small else (13, 14, 8)
 
     def sizeHint(self) -> QSize:
         padding, icon_size, gap = self._measures()
@@ -145,7 +145,7 @@ class Button(PaintedButton):
         x = (self.width() - used) / 2
         if self._icon:
             box = QRectF(x, (self.height() - icon_size) / 2, icon_size, icon_size)
-            paint_icon(painter, box, self._icon, ink)
+            paint_icon(painter, box, self._icon, ink, bold=True)
             x += icon_size + gap
         painter.setPen(ink)
         painter.setFont(self._font())
@@ -173,7 +173,7 @@ class ToolButton(PaintedButton):
         self, icon: str, tooltip: str, *, size: int = 24, checkable: bool = False, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._icon = icon
+        self._icon = checked(icon)
         self._color = "muted"
         self.setCheckable(checkable)
         self.setFixedSize(size, size)
@@ -182,7 +182,7 @@ class ToolButton(PaintedButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def set_icon(self, icon: str) -> None:
-        self._icon = icon
+        self._icon = checked(icon)
         self.update()
 
     def set_color(self, role: str) -> None:
@@ -202,9 +202,9 @@ class ToolButton(PaintedButton):
         ink = QColor(p.accent if self.isChecked() else p.text if hovered else getattr(p, self._color))
         if not self.isEnabled():
             ink = mix(p.text, p.surface, 0.35)
-        side = 16 if self.width() >= 22 else 12
+        side = 14 if self.width() >= 22 else 12
         inset = (self.width() - side) / 2
-        paint_icon(painter, QRectF(inset, inset, side, side), self._icon, ink)
+        paint_icon(painter, QRectF(inset, inset, side, side), self._icon, ink, bold=True)
         if shows_focus(self):
             paint_focus(painter, QRectF(self.rect()), p.accent, 4)
 

@@ -13,6 +13,7 @@ from app.theme.palette import colors
 from app.theme.type import font
 from app.widgets.buttons import paint_focus
 
+_GAP = 9
 DETAIL = Qt.ItemDataRole.UserRole + 1
 
 
@@ -63,8 +64,8 @@ class Combo(QComboBox):
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self._font())
         text = sum(metrics.horizontalAdvance(text) for text, _ in self._pieces())
-        gaps = 10 * (len(self._pieces()) - 1)
-        return QSize(text + gaps + (36 if self._small else 44), 24 if self._small else 30)
+        gaps = _GAP * (len(self._pieces()) - 1)
+        return QSize(text + gaps + (32 if self._small else 42), 24 if self._small else 30)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(min(120, self.sizeHint().width()), self.sizeHint().height())
@@ -91,9 +92,9 @@ class Combo(QComboBox):
         radius = 4 if self._small else 6
         painter.drawRoundedRect(rect, radius, radius)
         self._paint_text(painter)
-        caret = 12
-        box = QRectF(self.width() - caret - (8 if self._small else 10), (self.height() - caret) / 2, caret, caret)
-        paint_icon(painter, box, "ph.caret-down", p.text if self._small else p.muted)
+        caret = 10
+        box = QRectF(self.width() - caret - (9 if self._small else 11), (self.height() - caret) / 2, caret, caret)
+        paint_icon(painter, box, "ph.caret-down", p.text if self._small else p.muted, bold=True)
         if self.hasFocus() and not self.view().isVisible():
             paint_focus(painter, QRectF(self.rect()), p.accent, radius)
 
@@ -101,13 +102,13 @@ class Combo(QComboBox):
         p = colors(self)
         painter.setFont(self._font())
         metrics = QFontMetrics(self._font())
-        x, right = (10.0, self.width() - 24.0) if self._small else (12.0, self.width() - 28.0)
+        x, right = (8.0, self.width() - 22.0) if self._small else (11.0, self.width() - 25.0)
         for text, muted in self._pieces():
             shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0, round(right - x)))
             ink = p.muted if muted or not self.isEnabled() else p.text
             painter.setPen(QColor(ink))
             painter.drawText(QRectF(x, 0, right - x, self.height()), Qt.AlignmentFlag.AlignVCenter, shown)
-            x += metrics.horizontalAdvance(shown) + 10
+            x += metrics.horizontalAdvance(shown) + _GAP
 
 
 class _Rows(QStyledItemDelegate):

@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.theme.icons import paint_icon
+from app.theme.icons import checked, paint_icon
 from app.theme.palette import colors
 from app.theme.type import M, S
 from app.widgets.buttons import Button
@@ -71,7 +71,7 @@ class EmptyState(QWidget):
 class _Sign(QWidget):
     def __init__(self, icon: str) -> None:
         super().__init__()
-        self._icon = icon
+        self._icon = checked(icon)
         self.setFixedSize(48, 48)
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -38,7 +38,7 @@ class Panel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(*margins)
         outer.setSpacing(S)
-        outer.addWidget(self._row)
+        outer.addWidget(self._row, 0, Qt.AlignmentFlag.AlignTop)
         self.body = QVBoxLayout()
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(S)

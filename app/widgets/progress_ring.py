@@ -13,9 +13,12 @@ _TURN_MILLISECONDS = 1600
 _FRAME_MILLISECONDS = 40
 
 
-def paint_ring(painter: QPainter, rect: QRectF, share: float, turn: float, color: str, trough: str) -> None:
-    """share: 0 to 1 of the circle. turn: 0 to 1, where the arc begins, clockwise from the top."""
-    width = max(1.5, rect.width() / 7)
+def paint_ring(
+    painter: QPainter, rect: QRectF, share: float, turn: float, color: str, trough: str, width: float = 0.0
+) -> None:
+    """share: 0 to 1 of the circle. turn: 0 to 1, where the arc begins, clockwise from the top. width: of the line,
+    0 for one that suits the size."""
+    width = width or max(1.5, rect.width() / 7)
     inner = rect.adjusted(width / 2, width / 2, -width / 2, -width / 2)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setBrush(Qt.BrushStyle.NoBrush)

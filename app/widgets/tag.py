@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.theme.icons import paint_icon
+from app.theme.icons import checked, paint_icon
 from app.theme.palette import colors
 from app.theme.type import font
 from app.widgets.progress_ring import ProgressRing
@@ -28,7 +28,8 @@ class Tag(QWidget):
         self.set(text, kind, icon)
 
     def set(self, text: str, kind: str = "neutral", icon: str = "") -> None:
-        self._text, self._kind, self._icon = text, kind, icon
+        self._text, self._kind = text, kind
+        self._icon = icon if icon == "ring" else checked(icon)
         self.setAccessibleName(text)
         self._ring.setVisible(icon == "ring")
         self.updateGeometry()
@@ -38,7 +39,7 @@ class Tag(QWidget):
         return self._text
 
     def _lead(self) -> int:
-        return 17 if self._icon else 0
+        return 16 if self._icon else 0
 
     def sizeHint(self) -> QSize:
         width = QFontMetrics(font(11)).horizontalAdvance(self._text)
@@ -61,7 +62,7 @@ class Tag(QWidget):
         if self._icon == "ring":
             self._ring.setGeometry(_PAD, round(middle - 5.5), 11, 11)
         elif self._icon:
-            paint_icon(painter, QRectF(_PAD, middle - 6, 12, 12), self._icon, ink)
+            paint_icon(painter, QRectF(_PAD, middle - 6, 12, 12), self._icon, ink, bold=True)
         painter.setPen(QColor(ink))
         painter.setFont(font(11))
         box = QRectF(_PAD + self._lead(), 0, self.width(), self.height())
