@@ -25,10 +25,11 @@ from engine.tokenizer.training_text import TrainingText
 _WAIT_SECONDS = 0.05
 _TELL_SECONDS = 0.1
 _KEPT_LINES = 40
+# Ctrl+C in a terminal is for the parent alone, which then stops in order.
 if sys.platform == "win32":
-    _NO_WINDOW = subprocess.CREATE_NO_WINDOW
+    _NO_WINDOW, _OWN_GROUP = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP, None
 else:
-    _NO_WINDOW = 0
+    _NO_WINDOW, _OWN_GROUP = 0, 0
 _WORDS = {
     READING: ("documents", "Reading the text"),
     "Tokenize words": ("words", "Spelling words in bytes"),
@@ -73,6 +74,7 @@ def _start() -> subprocess.Popen[str]:
             encoding="utf-8",
             errors="replace",
             creationflags=_NO_WINDOW,
+            process_group=_OWN_GROUP,
         )
     except OSError as error:
         raise CutawayError(
@@ -89,28 +91,30 @@ def _read(stream: IO[str], lines: queue.Queue[str | None]) -> None:
 
 
 def _follow(lines: queue.Queue[str | None], vocab_size: int) -> Generator[Event, None, list[list[str]]]:
-    """Ten times a second the newest progress, in between ticks, until merges or an error come."""
+    """The beginning of each phase at once, then the newest progress or a tick ten times a second, and the last."""
     kept: list[str] = []
     newest: Progress | None = None
-    told = time.monotonic()
+    phase, told = "", time.monotonic()
     while True:
         line = _next(lines)
         if line is None:
             raise _failed(kept)
         fact = _parse(line)
-        if "merges" in fact:
-            merges: list[list[str]] = fact["merges"]
-            return merges
         if "error" in fact:
             raise CutawayError(*fact["error"])
+        if "merges" in fact:
+            if newest:
+                yield newest
+            merges: list[list[str]] = fact["merges"]
+            return merges
         if fact:
             newest = _progress(fact, vocab_size - 257)
         elif line:
             kept = [*kept, line][-_KEPT_LINES:]
-        if time.monotonic() - told >= _TELL_SECONDS:
-            told = time.monotonic()
+        if (newest and newest.message != phase) or time.monotonic() - told >= _TELL_SECONDS:
             yield newest or Tick()
-            newest = None
+            phase = newest.message if newest else phase
+            newest, told = None, time.monotonic()
 
 
 def _next(lines: queue.Queue[str | None]) -> str | None:

@@ -133,13 +133,22 @@ def test_learning_tells_how_far_it_is_and_repeats_itself_exactly(tmp_path: Path)
     texts = _corpus(tmp_path, [text[start : start + 2000] for start in range(0, len(text), 2000)])
     first, events = _learned(texts, 3000)
     told = [event for event in events if isinstance(event, Progress)]
-    assert {"documents"} <= {event.unit for event in told}
+    assert list(dict.fromkeys(event.unit for event in told)) == ["documents", "words", "merges"]
     assert all(event.done <= event.total for event in told if event.total)
+    assert told[-1].done == told[-1].step == len(first.merges)
     assert _learned(texts, 3000)[0].hash == first.hash
 
 
 def test_a_vocabulary_larger_than_the_text_can_give_takes_what_there_is(tmp_path: Path) -> None:
     assert 257 < _learned(_corpus(tmp_path, ["the theory of the thing"]), 5000)[0].vocab_size < 300
+
+
+def test_megabytes_without_a_space_are_learned_from_by_their_beginning(tmp_path: Path) -> None:
+    random = Random(1)
+    letters = "".join(random.choices("abcdefgh", k=300_000))
+    tokenizer, _ = _learned(_corpus(tmp_path, [letters, "x" * 70_000, "=" * 70_000, TEXT * 3]), 400)
+    assert max(len(tokenizer.token_bytes(token)) for token in range(400)) <= 200
+    assert tokenizer.decode(tokenizer.encode(letters)) == letters
 
 
 def _child_of_this_process() -> psutil.Process:
