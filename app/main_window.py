@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 
 from PySide6.QtCore import QEvent, QTimer
@@ -96,7 +97,7 @@ class MainWindow(QMainWindow):
 
     def _build_actions(self) -> None:
         for name, module in self.modules.items():
-            self._action(f"Go to {module.TITLE}", module.SHORTCUT, lambda name=name: self.show_page(name), module.TITLE)
+            self._action(f"Go to {module.TITLE}", module.SHORTCUT, partial(self.show_page, name))
         self.find_action = self._action("Find an action", "Ctrl+K", self.open_palette)
         self._action("Explain this page", "F1", self.show_help, "its help, in the inspector")
         self._action("Fold or open the inspector", "Ctrl+I", lambda: self._fold(not self.inspector.folded))
@@ -109,7 +110,7 @@ class MainWindow(QMainWindow):
         self.stop_action = self._action("Stop the run", "Ctrl+.", self._stop, "a checkpoint is kept")
         for theme in ("light", "dark", "system"):
             words = "Use the system's colours" if theme == "system" else f"Use the {theme} colours"
-            self._action(words, "", lambda theme=theme: setattr(self.desk.settings, "theme", theme))
+            self._action(words, "", partial(setattr, self.desk.settings, "theme", theme))
         self._action("Close the window", QKeySequence.StandardKey.Close, self.close)
         self._refresh_actions()
 

@@ -91,7 +91,8 @@ class StatusBar(QWidget):
         self._memory.set(_gigabytes(used), "")
         expected = float(self._live.plan().get("estimate", {}).get("memory_bytes") or 0.0)
         if self._live.is_current and expected:
-            self._memory_bar.set(used / (1.5 * expected), 1 / 1.5)
+            whole = max(1.5 * expected, 1.2 * used)
+            self._memory_bar.set(used / whole, expected / whole)
         else:
             self._memory_bar.set(used / self._whole)
         self._memory.setToolTip(
