@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
+from app.jobs.run_losses import Losses, read_losses, read_tail
 from engine.errors import CutawayError
-from engine.events import Event, Failed, HealthAlarm, RunState, StepMetrics, Validation, decode
+from engine.events import Event, Failed, HealthAlarm, RunState
 from engine.launch.local import RecipeRun
 from engine.store.files import read_json
-from engine.store.run_folder import RunFolder, Status
+from engine.store.run_folder import Status
 from engine.store.workspace import Workspace
 
-POINTS = 64
-_TAIL_BYTES = 64 * 1024
-_LINES_A_POINT = 6
-_MEAN_OF = 10
+
+@dataclass(frozen=True)
+class Planned:
+    """What a training stage settled before it began; zeros before that. seconds: estimated."""
+
+    steps: int = 0
+    parameters: int = 0
+    n_layer: int = 0
+    d_model: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class StageLine:
+    title: str
+    state: RunState
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -28,8 +40,8 @@ class RunSummary:
 
     state: None for a folder that cannot be read as a run; ended_words then say why.
     result: loss in nats per token (NaN if it became that), None before the first step.
-    result_words: what that number is. loss_points: at most 64, oldest first. share: of the planned steps, 0 to 1.
-    step: of the stage at work, or where it ended. bytes: on disk. seconds: worked, over all stages.
+    result_words: what that number is. loss_points: at most 64, oldest first.
+    step: of the stage at work, or where it ended; stage: its title. bytes: on disk. stages: in order.
     """
 
     folder: Path
@@ -40,11 +52,23 @@ class RunSummary:
     result: float | None = None
     result_words: str = ""
     loss_points: tuple[float, ...] = ()
-    share: float = 1.0
     step: int = 0
     stage: str = ""
     bytes: int = 0
-    seconds: float = 0.0
+    description: str = ""
+    stages: tuple[StageLine, ...] = ()
+    planned: Planned = Planned()
+    has_model: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Worked, over all stages."""
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def share(self) -> float:
+        """Of the planned steps, 0 to 1."""
+        return min(1.0, self.step / self.planned.steps) if self.planned.steps and self.step else 1.0
 
     @property
     def is_live(self) -> bool:
@@ -54,39 +78,44 @@ class RunSummary:
     def can_resume(self) -> bool:
         return self.state in (RunState.STOPPED, RunState.FAILED, RunState.DIED, RunState.WAITING)
 
-    @property
-    def has_model(self) -> bool:
-        """Whether there is a checkpoint to talk to."""
-        return any(self.folder.glob("*/checkpoints/step-*"))
-
 
 def read_summary(workspace: Workspace, folder: Path) -> RunSummary:
     """Never raises CutawayError: a folder that is damaged or foreign is summed up as that."""
     try:
-        run = RecipeRun.open(workspace, folder)
-        statuses = [stage.status() for stage in run.stage_folders()]
-        at, status = _at_work(statuses)
-        title = _title(run, at)
-        tail = list(_tail(run.stage_folder(at).events_path))
-        points, steps, total = _losses(run)
-        result, words = _result(run, status)
-        return RunSummary(
-            folder=folder,
-            name=run.recipe.name,
-            began=_began(run),
-            state=status.state,
-            ended_words=_ended(status, tail, title, sum(s.seconds for s in statuses), any(_checkpoints(run))),
-            result=result,
-            result_words=words,
-            loss_points=points,
-            share=min(1.0, steps / total) if total else 1.0,
-            step=status.step,
-            stage=title,
-            bytes=_size(folder),
-            seconds=sum(s.seconds for s in statuses),
-        )
+        return _summary(RecipeRun.open(workspace, folder))
     except (CutawayError, OSError, KeyError, TypeError, ValueError) as error:
-        return _unreadable(folder, error)
+        words = error.why if isinstance(error, CutawayError) else str(error)
+        return RunSummary(folder, folder.name, _modified(folder), None, f"Cannot be read: {_lowered(words)}")
+
+
+def _summary(run: RecipeRun) -> RunSummary:
+    folders = run.stage_folders()
+    statuses = [folder.status() for folder in folders]
+    lines = [
+        StageLine(str(spec.module.TITLE), status.state, status.seconds)
+        for spec, status in zip(run.recipe.stages, statuses, strict=True)
+    ]
+    at = next((i for i, status in enumerate(statuses) if status.state is not RunState.DONE), len(statuses) - 1)
+    has_model = any(run.folder.glob("*/checkpoints/step-*"))
+    losses = read_losses(run)
+    result, result_words = _result(losses, statuses[at].state)
+    return RunSummary(
+        folder=run.folder,
+        name=run.recipe.name,
+        began=_began(run),
+        state=statuses[at].state,
+        ended_words=_ended(statuses[at], read_tail(folders[at]), lines, at, has_model),
+        result=result,
+        result_words=result_words,
+        loss_points=losses.points if losses else (),
+        step=statuses[at].step,
+        stage=lines[at].title,
+        bytes=sum(path.stat().st_size for path in run.folder.rglob("*") if path.is_file()),
+        description=run.recipe.description,
+        stages=tuple(lines),
+        planned=_planned(losses),
+        has_model=has_model,
+    )
 
 
 def duration_words(seconds: float) -> str:
@@ -112,19 +141,8 @@ def began_words(began: datetime, now: datetime) -> str:
     return f"{began:%a} {began.day} {began:%b}" if began.year == now.year else f"{began.day} {began:%b %Y}"
 
 
-def _at_work(statuses: list[Status]) -> tuple[int, Status]:
-    """The first stage that is not done; between two stages, the one that ended last."""
-    for index, status in enumerate(statuses):
-        if status.state is not RunState.DONE:
-            return index, status
-    return len(statuses) - 1, statuses[-1]
-
-
-def _title(run: RecipeRun, index: int) -> str:
-    return str(run.recipe.stages[index].module.TITLE)
-
-
-def _ended(status: Status, tail: list[Event], title: str, seconds: float, has_checkpoint: bool) -> str:
+def _ended(status: Status, tail: list[Event], lines: list[StageLine], index: int, has_checkpoint: bool) -> str:
+    title, seconds = lines[index].title, sum(line.seconds for line in lines)
     at = f"at step {status.step:,}" if status.step else f"in {title}"
     told = [event for event in tail if isinstance(event, Failed | HealthAlarm)]
     match status.state:
@@ -148,82 +166,30 @@ def _lowered(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
-def _result(run: RecipeRun, status: Status) -> tuple[float | None, str]:
+def _result(losses: Losses | None, state: RunState) -> tuple[float | None, str]:
     """While it runs the loss of the last steps; afterwards that on held-out text, which can be compared."""
-    for folder in reversed(run.stage_folders()):
-        tail = list(_tail(folder.events_path))
-        steps = [event.loss for event in tail if isinstance(event, StepMetrics)]
-        if not steps:
-            continue
-        held_out = [event.loss for event in tail if isinstance(event, Validation)]
-        if not math.isfinite(steps[-1]):
-            return math.nan, "the loss was not a number"
-        if status.state.is_final and held_out:
-            return held_out[-1], "loss on held-out text, nats per token"
-        recent = steps[-_MEAN_OF:]
-        return sum(recent) / len(recent), "training loss, nats per token"
-    return None, ""
+    if losses is None or not losses.recent:
+        return None, ""
+    if not math.isfinite(losses.recent[-1]):
+        return math.nan, "the loss was not a number"
+    if state.is_final and losses.held_out is not None:
+        return losses.held_out, "loss on held-out text, nats per token"
+    return sum(losses.recent) / len(losses.recent), "training loss, nats per token"
 
 
-def _losses(run: RecipeRun) -> tuple[tuple[float, ...], int, int]:
-    """Losses of the last stage that trains, its last step, and how many steps it planned (0 if unknown)."""
-    for index in reversed(range(len(run.recipe.stages))):
-        folder = run.stage_folder(index)
-        points = _sampled(folder)
-        if points:
-            return tuple(loss for _, loss in points), points[-1][0], _planned(folder)
-    return (), 0, 0
-
-
-def _planned(folder: RunFolder) -> int:
-    plan = folder.path / "plan.json"
-    return int(read_json(plan).get("training", {}).get("steps", 0)) if plan.exists() else 0
-
-
-def _sampled(folder: RunFolder) -> list[tuple[int, float]]:
-    """(step, loss) at up to 64 places of the file; what is written later wins over what a resumption made void."""
-    points: list[tuple[int, float]] = []
-    if not folder.events_path.exists():
-        return points
-    size = folder.events_path.stat().st_size
-    with folder.events_path.open("rb") as stream:
-        for place in range(POINTS):
-            found = _metrics_after(stream, size * place // (POINTS - 1), size)
-            if found is None or (points and points[-1][0] == found.step):
-                continue
-            while points and points[-1][0] > found.step:
-                points.pop()
-            points.append((found.step, found.loss))
-    return points
-
-
-def _metrics_after(stream: BinaryIO, offset: int, size: int) -> StepMetrics | None:
-    """The first step written after `offset`; at the end of the file, the last one."""
-    if offset >= size:
-        stream.seek(max(0, size - _TAIL_BYTES // 16))
-        steps = [event for event in _decoded(stream.read().splitlines()) if isinstance(event, StepMetrics)]
-        return steps[-1] if steps else None
-    stream.seek(offset)
-    if offset:
-        stream.readline()
-    lines = (stream.readline() for _ in range(_LINES_A_POINT))
-    return next((event for event in _decoded(lines) if isinstance(event, StepMetrics)), None)
-
-
-def _tail(path: Path) -> Iterator[Event]:
-    if not path.exists():
-        return
-    with path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        yield from _decoded(stream.read().splitlines())
-
-
-def _decoded(lines: Iterable[bytes]) -> Iterator[Event]:
-    for line in lines:
-        try:
-            yield decode(line.decode("utf-8"))
-        except ValueError:
-            continue  # the half line at which we came in, or one that is being written
+def _planned(losses: Losses | None) -> Planned:
+    plan = losses.folder.path / "plan.json" if losses else None
+    if plan is None or not plan.exists():
+        return Planned()
+    facts = read_json(plan)
+    estimate = facts.get("estimate", {})
+    return Planned(
+        steps=int(facts.get("training", {}).get("steps", 0)),
+        parameters=int(estimate.get("parameters", 0)),
+        n_layer=int(facts.get("model", {}).get("n_layer", 0)),
+        d_model=int(facts.get("model", {}).get("d_model", 0)),
+        seconds=float(estimate.get("seconds", 0.0)),
+    )
 
 
 def _began(run: RecipeRun) -> datetime:
@@ -236,16 +202,3 @@ def _began(run: RecipeRun) -> datetime:
 def _modified(folder: Path) -> datetime:
     recipe = folder / "recipe.json"
     return datetime.fromtimestamp((recipe if recipe.exists() else folder).stat().st_mtime).astimezone()
-
-
-def _checkpoints(run: RecipeRun) -> Iterator[Path]:
-    return run.folder.glob("*/checkpoints/step-*")
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _unreadable(folder: Path, error: Exception) -> RunSummary:
-    words = error.why if isinstance(error, CutawayError) else str(error)
-    return RunSummary(folder, folder.name, _modified(folder), None, f"Cannot be read: {_lowered(words)}", bytes=0)
