@@ -24,36 +24,39 @@ from PySide6.QtGui import (
     QRawFont,
 )
 
+from app.theme.icons_own import PATHS, paint_own
 from app.theme.palette import DARK, LIGHT, Palette, mix
 
 
 def icon(name: str, color: str = "text") -> QIcon:
-    """name: "ph.house". color: a role of the palette, then the icon follows light and dark by itself, or `#RRGGBB`.
-
-    Raises ValueError for a name that Phosphor 1.3 does not have.
+    """name: "ph.house", or one of `icons_own`. color: a role of the palette, and the icon follows light and dark by
+    itself, or `#RRGGBB`. Raises ValueError for a name that Phosphor 1.3 does not have.
     """
-    _glyph(name)
-    return QIcon(_Engine(name, color))
+    return QIcon(_Engine(checked(name), color))
 
 
 def paint_icon(painter: QPainter, rect: QRectF, name: str, color: QColor | str, *, bold: bool = False) -> None:
     """Draws the icon into the square around the centre of `rect`, as large as its shorter side. bold: with Phosphor's
     thicker strokes, for sizes below 16 px, where the regular ones get thinner than the text beside them."""
-    glyph, size = _glyph(f"{name}-bold" if bold else name), min(rect.width(), rect.height())
+    size = min(rect.width(), rect.height())
+    square = QRectF(rect.center().x() - size / 2, rect.center().y() - size / 2, size, size)
+    if name in PATHS:
+        paint_own(painter, square, name, QColor(color), bold=bold)
+        return
+    glyph = _glyph(f"{name}-bold" if bold else name)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QColor(color))
     painter.setFont(_icon_font(round(size)))
     # Phosphor's em square is the icon's square: its top lies `ascent` above the baseline.
-    top_left = QPointF(rect.center().x() - size / 2, rect.center().y() - size / 2)
-    painter.drawText(QPointF(top_left.x(), top_left.y() + size * _ascent()), glyph)
+    painter.drawText(QPointF(square.left(), square.top() + size * _ascent()), glyph)
     painter.restore()
 
 
 def checked(name: str) -> str:
     """The name itself, or "" for none. Raises ValueError for one that Phosphor does not have: a widget asks when it
     is made, because an error while painting can end the process."""
-    if name:
+    if name and name not in PATHS:
         _glyph(name)
     return name
 

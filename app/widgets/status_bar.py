@@ -38,7 +38,7 @@ class StatusBar(QWidget):
         self._process = psutil.Process()
         self._whole = psutil.virtual_memory().total
         self._device = _Segment("ph.cpu", "device")
-        self._memory = _Segment("memory", "memory of this window and the run in it")
+        self._memory = _Segment("own.memory", "memory of this window and the run in it")
         self._memory_bar = Bar(height=6, width=48, role="muted")
         self._memory.add(self._memory_bar)
         self._speed = _Segment("", "tokens trained on per second")
@@ -207,18 +207,4 @@ class _Sign(QWidget):
         self.setFixedSize(13, 13)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        if self._icon == "memory":
-            _paint_memory(painter, QColor(colors(self).muted))
-        else:
-            paint_icon(painter, QRectF(self.rect()), self._icon, colors(self).muted, bold=True)
-
-
-def _paint_memory(painter: QPainter, ink: QColor) -> None:
-    """A memory module with its contacts: Phosphor has none."""
-    painter.setPen(ink)
-    painter.drawRect(0, 2, 12, 6)
-    for x in (3, 6, 9):
-        painter.fillRect(x, 4, 1, 3, ink)
-    for x in (1, 4, 8, 11):
-        painter.fillRect(x, 9, 1, 2, ink)
+        paint_icon(QPainter(self), QRectF(self.rect()), self._icon, colors(self).muted, bold=True)
