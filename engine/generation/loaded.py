@@ -78,7 +78,7 @@ def _read(root: Path, name: str | None) -> tuple[Checkpoint, str]:
     from engine.store.checkpoint import list_checkpoints, load_checkpoint
 
     if name is not None:
-        if not (root / name).is_dir():
+        if Path(name).name != name or not (root / name).is_dir():
             names = ", ".join(path.name for path in list_checkpoints(root)) or "none"
             raise CutawayError(f"There is no checkpoint {name}.", f"The run has: {names}.", "Choose one of these.")
         return load_checkpoint(root / name), ""

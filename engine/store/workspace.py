@@ -11,12 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from engine.errors import CutawayError
 from engine.store.artifact import Artifact, open_artifact
 from engine.store.files import explain_os_error, sha256_json, write_json
 
 FOLDERS = {"corpus": "corpora", "tokenizer": "tokenizers", "shards": "shards"}
 MARK = "workspace.json"
+WORKSPACE_VARIABLE = "CUTAWAY_WORKSPACE"
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,13 @@ def slug(name: str) -> str:
     """A name that every file system takes: letters, digits, dot, dash, underscore; never empty."""
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.").lower()
     return cleaned[:60] or "unnamed"
+
+
+def default_workspace() -> Path:
+    """What CUTAWAY_WORKSPACE names, else "Cutaway" in the documents: what is made is the person's to copy and keep."""
+    named = os.environ.get(WORKSPACE_VARIABLE, "")
+    documents = Path(platformdirs.user_documents_dir())
+    return Path(named) if named else (documents if documents.is_dir() else Path.home()) / "Cutaway"
 
 
 def open_workspace(root: Path) -> Workspace:
