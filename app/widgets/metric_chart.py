@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QKeySequence, QPainter, QPaintEvent, QPen, QShortcut
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QGuiApplication,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QShortcut,
+)
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from app.theme.palette import colors, mix
@@ -26,13 +36,16 @@ from app.widgets.tag import Tag
 from engine.errors import CutawayError
 
 SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+_ROOM_FOR_LEGEND = 860
+_ROOM_FOR_UNITS = 220
 _X_NAMES = {XAxis.TOKENS: "tokens", XAxis.STEP: "step", XAxis.SECONDS: "time"}
 
 
 class MetricChart(Panel):
     """traces: the first one is in focus. unit: of the y axis, for example "nats per token".
 
-    L turns the logarithmic axis on and off. trouble(CutawayError): an export went wrong.
+    L turns the logarithmic axis on and off while the focus is in the chart (`log_key`: a page with one chart may
+    widen its context to the window). trouble(CutawayError): an export went wrong.
     """
 
     trouble = Signal(object)
@@ -55,6 +68,7 @@ class MetricChart(Panel):
                 trace.series.set_smoothing(smoothing)
         self.plot = MetricPlot(link, traces, log=log)
         self.plot.setAccessibleName(f"{title}, {unit}")
+        self.setMinimumWidth(480)
         self._badge = Tag("", small=True)
         self._x = self._build_x()
         self._smoothing = self._build_smoothing(smoothing)
@@ -64,14 +78,19 @@ class MetricChart(Panel):
             self.add_control(control)
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.addWidget(self.plot, 1)
-        self._key = QShortcut(QKeySequence("L"), self)
-        self._key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._key.activated.connect(self.toggle_log)
+        self.log_key = QShortcut(QKeySequence("L"), self)
+        self.log_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.log_key.activated.connect(self.toggle_log)
         self.plot.drawn.connect(self._show_badge)
         self._say_scale()
 
     def data_changed(self) -> None:
         self.plot.data_changed()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        # The lines are named at their ends too, so in a narrow window the legend goes first.
+        self._legend.setVisible(event.size().width() >= _ROOM_FOR_LEGEND)
+        super().resizeEvent(event)
 
     def toggle_log(self) -> None:
         self.plot.set_log(not self.plot.log)
@@ -154,7 +173,8 @@ class SmallChart(Panel):
     """One line over the shared x axis, its value at 15 px, a word under each end.
 
     words: value -> (number, unit), for now and for the step under the crosshair. left: what stands under the
-    left end, made from the bounds of the y axis; right: a fixed note under the right one.
+    left end, made from the bounds of the y axis; right: a fixed note under the right one. narrow: the title where
+    there is little room; units then go too.
     """
 
     def __init__(
@@ -165,18 +185,22 @@ class SmallChart(Panel):
         words: Callable[[float], tuple[str, str]],
         *,
         right: str = "",
+        narrow: str = "",
         from_zero: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent=parent, margins=(10, 8, 10, 6))
         self._link, self._trace, self._words, self._extra = link, trace, words, ""
         self.setAccessibleName(title)
+        self.setMinimumWidth(150)
         self.plot = MetricPlot(link, [trace], compact=True, from_zero=from_zero)
         self.plot.setAccessibleName(title)
         self._readout = Readout("", size=15, right=True)
         self._foot_left, self._foot_right = Label("", "muted", 11), Label(right, "muted", 11)
         self.body.setSpacing(2)
-        self.body.addLayout(_row(Label(title, "muted"), self._readout))
+        self._names = (title, narrow or title)
+        self._name = Label(title, "muted")
+        self.body.addLayout(_row(self._name, self._readout))
         self.body.addWidget(self.plot, 1)
         self.body.addLayout(_row(self._foot_left, self._foot_right))
         self.plot.drawn.connect(self._say)
@@ -189,6 +213,13 @@ class SmallChart(Panel):
         """Behind the unit while the crosshair is elsewhere, for example "clipped 3%"."""
         self._extra = extra
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._name.setText(self._names[0 if self._is_wide() else 1])
+        super().resizeEvent(event)
+
+    def _is_wide(self) -> bool:
+        return self.width() >= _ROOM_FOR_UNITS
+
     def set_right(self, text: str) -> None:
         self._foot_right.setText(text)
 
@@ -199,7 +230,8 @@ class SmallChart(Panel):
         series = self._trace.series
         place = -1 if cursor is None else series.nearest(XAxis.STEP, cursor)
         value, unit = self._words(float(series.values[place]))
-        self._readout.set_value(value, " ".join(part for part in (unit, self._extra if cursor is None else "") if part))
+        parts = (unit, self._extra if cursor is None else "") if self._is_wide() else ()
+        self._readout.set_value(value, " ".join(part for part in parts if part))
         low, high = self.plot.bounds()
         self._foot_left.setText(f"{tick_text(_round(low))} to {tick_text(_round(high))}")
 

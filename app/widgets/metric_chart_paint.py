@@ -75,10 +75,10 @@ def dotted(color: QColor | str, width: float = 1.0) -> QPen:
     return pen
 
 
-def paint_future(painter: QPainter, at: Geometry, now: float, p: Palette) -> None:
+def paint_future(painter: QPainter, at: Geometry, link: ChartLink, p: Palette) -> None:
     """Shades what has not happened yet."""
-    begin = max(at.px(now), at.rect.left())
-    if begin < at.rect.right() - 1:
+    begin = max(at.px(link.now), at.rect.left())
+    if link.end > link.now and begin < at.rect.right() - 1:
         area = QRectF(QPointF(begin, at.rect.top()), at.rect.bottomRight())
         painter.fillRect(area, mix(p.background, p.surface, 0.55))
 
@@ -94,9 +94,10 @@ def paint_grid(painter: QPainter, at: Geometry, link: ChartLink, p: Palette) -> 
         painter.setPen(QColor(p.muted))
         box = QRectF(0, row - 8, at.rect.left() - 8, 16)
         painter.drawText(box, _ALIGN.AlignRight | _ALIGN.AlignVCenter, tick_text(value))
-    ticks = x_ticks(link.axis, at.left, at.right, max(int(at.rect.width() / 110), 2))
-    if not ticks or at.px(ticks[-1]) < at.rect.right() - 60:
-        ticks.append(at.right)
+    end = min(at.right, link.end)
+    ticks = x_ticks(link.axis, at.left, end, max(int(at.rect.width() / 110), 2))
+    if not ticks or at.px(ticks[-1]) < at.px(end) - 60:
+        ticks.append(end)
     free = -math.inf
     for value in ticks:
         column = crisp(min(at.px(value), at.rect.right() - 1))

@@ -28,6 +28,7 @@ _RAW_BUDGET = 4000
 _SMOOTH_BUDGET = 900
 _SHAPE_BUDGET = 200
 _RAW_SHARE = 0.36
+_NAMES_WIDTH = 108
 _MARGINS, _COMPACT_MARGINS = (40, 12, 9, 32), (4, 2, 4, 2)
 
 
@@ -136,7 +137,7 @@ class MetricPlot(PointedPlot):
     def refresh(self) -> None:
         """Thins what is in view, fits the y axis to it, and paints."""
         self._stale = False
-        low, high = self.link.view()
+        low, high = self._x_range()
         spans: list[FloatArray] = []
         self._gaps, self._squares = np.empty(0), None
         for place, trace in enumerate(self.traces):
@@ -144,7 +145,7 @@ class MetricPlot(PointedPlot):
         spans.append(self._show_planned(low, high))
         self._y = self._fit(np.concatenate(spans) if spans else np.empty(0))
         self.getPlotItem().vb.setRange(xRange=(low, high), yRange=self._y, padding=0)
-        self.viewport().update()
+        self._repaint_all()
         self.drawn.emit()
 
     def _show_trace(self, place: int, trace: Trace, low: float, high: float) -> FloatArray:
@@ -200,8 +201,17 @@ class MetricPlot(PointedPlot):
     def geometry_now(self) -> Geometry:
         left, top, right, bottom = _COMPACT_MARGINS if self.compact else _MARGINS
         rect = QRectF(left, top, max(self.width() - left - right, 1), max(self.height() - top - bottom, 1))
-        low, high = self.link.view()
+        low, high = self._x_range()
         return Geometry(rect, low, high, self._y[0], self._y[1], self.log)
+
+    def _x_range(self) -> tuple[float, float]:
+        """What is in view; at the end of a run with room for the names of the lines."""
+        low, high = self.link.view()
+        if self.compact or self.link.window is not None or not len(self.link.clock):
+            return low, high
+        left, _, right, _ = _MARGINS
+        free = 1.0 - _NAMES_WIDTH / max(self.width() - left - right, 2 * _NAMES_WIDTH)
+        return low, max(high, self.link.now / free)
 
     def bounds(self) -> tuple[float, float]:
         """The lowest and highest value that the y axis has room for."""
@@ -209,6 +219,11 @@ class MetricPlot(PointedPlot):
         return (10**low, 10**high) if self.log else (low, high)
 
     # Painting
+
+    def _repaint_all(self) -> None:
+        """pyqtgraph keeps the background as a picture, so that a moving crosshair does not draw the grid anew."""
+        self.resetCachedContent()
+        self.viewport().update()
 
     def _restyle(self) -> None:
         p = colors(self)
@@ -231,7 +246,7 @@ class MetricPlot(PointedPlot):
         painter.save()
         painter.resetTransform()
         if not self.compact:
-            paint.paint_future(painter, at, self.link.now, p)
+            paint.paint_future(painter, at, self.link, p)
             paint.paint_grid(painter, at, self.link, p)
         else:
             paint.paint_compact_frame(painter, at, p)
@@ -260,8 +275,7 @@ class MetricPlot(PointedPlot):
         for trace in self.traces:
             if not len(trace.series):
                 continue
-            smooth = trace.style is TraceStyle.FOCUS and trace.series.smoothing > 0
-            value = float(trace.series.smoothed()[-1]) if smooth else trace.series.last
+            value = trace.series.newest(smooth=trace.style is TraceStyle.FOCUS)
             if trace.style is not TraceStyle.VALIDATION:
                 paint.paint_end(painter, at, float(trace.series.x(self.link.axis)[-1]), value, p.focused)
             color = p.validation_text if trace.style is TraceStyle.VALIDATION else p.focused
@@ -320,13 +334,13 @@ class MetricPlot(PointedPlot):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.viewport().update()
+        self._repaint_all()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if self._ready and event.type() is QEvent.Type.PaletteChange:
             self._restyle()
-            self.viewport().update()
+            self._repaint_all()
 
 
 def exact(value: float) -> str:

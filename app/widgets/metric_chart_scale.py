@@ -55,6 +55,11 @@ def number(value: float) -> str:
     return f"{value:.3g}" if size >= 0.001 else f"{value:.2e}"
 
 
+def short(value: float) -> str:
+    """As `number`, where there is no room for words."""
+    return number(value) if math.isfinite(value) else "NaN" if math.isnan(value) else "∞"
+
+
 def tick_text(value: float) -> str:
     """A value of the y axis without needless zeros: 10, 0.5, 2.5e-05."""
     if value and not 1e-3 <= abs(value) < 1e5:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from app.widgets.metric_series_pyramid import FloatArray, GrowingArray, Pyramid
 from app.widgets.metric_series_smoothing import Smoother
 
+_LOOK_BACK = 1000
+
 
 class XAxis(StrEnum):
     """What runs along the bottom of a chart. SECONDS: working time of the run."""
@@ -55,6 +57,12 @@ class MetricSeries:
     def last(self) -> float:
         """NaN when there is none yet."""
         return float(self.values[-1]) if len(self) else float("nan")
+
+    def newest(self, *, smooth: bool = False) -> float:
+        """The last value that is a number; NaN when there is none. smooth: of the average."""
+        values = self.smoothed() if smooth else self.values
+        finite = np.flatnonzero(np.isfinite(values[-_LOOK_BACK:]))
+        return float(values[-_LOOK_BACK:][finite[-1]]) if len(finite) else float("nan")
 
     @property
     def smoothing(self) -> float:
