@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from app.theme.palette import DARK, LIGHT, Palette, mix
 from app.theme.type import font
 
-_PICTURES = Path(__file__).resolve().parents[2] / "resources" / "icons"
+PICTURES = Path(__file__).resolve().parents[2] / "resources" / "icons"
 _ROLES = ("text", "muted", "accent", "danger", "warning", "ok", "validation_text", "focused")
 
 
@@ -145,4 +145,4 @@ QDialog {{ background: {p.surface}; }}
 
 def _picture(name: str, p: Palette) -> str:
     """The stylesheet takes pictures as files only; these three are drawn from Phosphor, one of each for each theme."""
-    return (_PICTURES / f"{name}-{p.name}.png").as_posix()
+    return (PICTURES / f"{name}-{p.name}.png").as_posix()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeySequence, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFocusEvent, QFont, QFontMetrics, QKeySequence, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from app.theme.icons import checked, paint_icon
@@ -35,9 +35,10 @@ class PaintedButton(QAbstractButton):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def event(self, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.FocusIn:
-            mouse = event.reason() is Qt.FocusReason.MouseFocusReason  # type: ignore[attr-defined]
-            self.setProperty("keyboard_focus", not mouse)
+        if isinstance(event, QFocusEvent) and event.gotFocus():
+            reason = event.reason()
+            if reason is not Qt.FocusReason.ActiveWindowFocusReason:
+                self.setProperty("keyboard_focus", reason is not Qt.FocusReason.MouseFocusReason)
         return super().event(event)
 
 

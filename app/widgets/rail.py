@@ -59,7 +59,6 @@ class Rail(QWidget):
                 layout.addSpacing(9)
             past_road = room.on_road
             item = _Item(room)
-            item.clicked.connect(lambda _=False, name=room.name: self.chosen.emit(name))
             self._group.addButton(item)
             self._items[room.name] = item
             layout.addWidget(item)
@@ -89,8 +88,7 @@ class Rail(QWidget):
         return self._items[name]
 
     def _on_toggled(self, button: PaintedButton, on: bool) -> None:
-        # Arrow keys move the choice without a click.
-        if on and button.hasFocus() and not button.isDown():
+        if on:
             self.chosen.emit(next(name for name, item in self._items.items() if item is button))
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -32,7 +32,6 @@ class Segments(QWidget):
             self._group.addButton(segment, index)
             layout.addWidget(segment)
         self.set_current(current)
-        self._group.idClicked.connect(self.changed)
         self._group.idToggled.connect(self._on_toggled)
 
     def current(self) -> int:
@@ -55,9 +54,7 @@ class Segments(QWidget):
         button.updateGeometry()
 
     def _on_toggled(self, index: int, on: bool) -> None:
-        # Arrows move the focus and check without a click; a click is told by idClicked already.
-        button = self._group.button(index)
-        if on and button.hasFocus() and not button.isDown():
+        if on:
             self.changed.emit(index)
 
     def paintEvent(self, event: QPaintEvent) -> None:
