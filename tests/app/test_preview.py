@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ print(watch.heavy)
 """
 
 
+@pytest.fixture(autouse=True)
+def in_motion_again() -> Iterator[None]:
+    yield
+    motion.set_reduced(False)
+
+
 def test_the_window_is_painted_before_anything_heavy_is_imported(tmp_path: Path) -> None:
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -72,7 +79,6 @@ def test_a_page_is_rendered_and_always_the_same(
         out = tmp_path / f"{name}.png"
         assert preview.render("toy_train", QSize(1280, 800), out, tmp_path / name, "empty")
         pictures.append(QImage(str(out)))
-    motion.set_reduced(False)
     assert pictures[0].size() == QSize(1280, 800)
     assert pictures[0] == pictures[1]
     assert pictures[0].pixelColor(40, 600).name() == theme.surface.lower()
