@@ -34,6 +34,8 @@ def error_words(error: ErrorDetails) -> str:
 
 
 def _tidy(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 

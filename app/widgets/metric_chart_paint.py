@@ -15,7 +15,7 @@ from app.widgets.metric_chart_link import ChartLink, Mark, MarkKind
 from app.widgets.metric_chart_scale import linear_ticks, log_ticks, tick_text, x_text, x_ticks, x_title
 from app.widgets.metric_series import XAxis
 
-_TICK_GAP = 26.0
+_TICK_GAP = 20.0
 _LABEL_LINE = 14.0
 _CALLOUT_WIDTH = 176.0
 _ALIGN = Qt.AlignmentFlag

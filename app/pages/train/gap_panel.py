@@ -51,7 +51,9 @@ class GapPanel(Panel):
         self.weight_decay = DialEffect(
             "Weight decay", 1.0, 0.01, "Pull of every matrix towards zero: against learning by heart."
         )
-        self._button = Button("Run again with these dials", icon="ph.play", small=True)
+        self._button = Button(
+            "Run again", icon="ph.play", small=True, tooltip="The same recipe with these two dials, as a new run"
+        )
         self._note = Label("", "muted", 11)
         self._build()
         self._found.connect(self._take_past)

@@ -92,14 +92,12 @@ class RunHeader(QObject):
         self.runs.blockSignals(True)
         self.runs.clear()
         listed = [s for s in summaries if s.state is not None and (s.planned.steps or s.folder == followed)]
-        names = [summary.name for summary in listed]
+        names, now = [summary.name for summary in listed], datetime.now().astimezone()
         for place, summary in enumerate(listed):
             # The newest of a name needs no date.
             again = summary.name in names[:place]
-            name = (
-                f"{summary.name}, {began_words(summary.began, datetime.now().astimezone())}" if again else summary.name
-            )
-            self.runs.add(name, _detail(summary), str(summary.folder))
+            began = f", {began_words(summary.began, now)}" if again else ""
+            self.runs.add(summary.name + began, _detail(summary), str(summary.folder))
         if followed is not None and all(s.folder != followed for s in listed):
             self.runs.insertItem(0, followed.name, str(followed))
         self.runs.add("New run", "", _NEW)

@@ -97,7 +97,8 @@ class TrainPage(PageWidget):
         self._on_screen = True
         self._desk.runs.watch(self, True)
         self.start.shown()
-        self._show_all()
+        self._show_state()
+        self.view.shown()
 
     def hidden(self) -> None:
         self._on_screen = False

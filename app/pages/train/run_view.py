@@ -48,10 +48,9 @@ class RunView(QWidget):
             part.inspected.connect(self.inspected)
 
     def _lay_out(self) -> None:
-        lower = QHBoxLayout()
-        lower.setSpacing(M)
+        lower = _LowerRow()
         for panel, share in ((self.gap, 36), (self.settings, 30), (self._sample_panel, 34)):
-            lower.addWidget(panel, share)
+            lower.row.addWidget(panel, share)
             panel.setMinimumWidth(220)
         for panel in (self.gap, self.settings, self._sample_panel):
             panel.setMinimumHeight(236)
@@ -60,7 +59,7 @@ class RunView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(M)
         column.addWidget(self.charts, 100)
-        column.addLayout(lower, 1)
+        column.addWidget(lower, 1)
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
@@ -120,3 +119,17 @@ class RunView(QWidget):
         coming = step and not run.state.is_final
         words = "next sample" if left != left else f"next sample in {duration(left)}"
         self.samples.set_coming(step, words if coming else "")
+
+
+class _LowerRow(QWidget):
+    """Panels whose wrapped sentences must not make the page ask for more height than the window has: without this
+    the curve would not give way before the page scrolls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.row = QHBoxLayout(self)
+        self.row.setContentsMargins(0, 0, 0, 0)
+        self.row.setSpacing(M)
+
+    def hasHeightForWidth(self) -> bool:
+        return False

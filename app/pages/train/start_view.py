@@ -54,8 +54,8 @@ class StartView(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(M)
-        layout.addWidget(self._build_left(), 5)
-        layout.addWidget(self._build_right(), 6)
+        layout.addWidget(self._build_left(), 4)
+        layout.addWidget(self._build_right(), 7)
         self._connect()
         self.presets.choose(FIRST)
         self._choose()
@@ -75,7 +75,12 @@ class StartView(QWidget):
         panel.body.addWidget(Label("What you will see: the loss falls as the model learns", "muted", 11))
         panel.body.addWidget(_example(), 1)
         panel.body.addWidget(
-            Label(f"A sketch of {FIRST} on a laptop with two cores: from 6.9 to 0.53 in three minutes", "muted", 11)
+            Label(
+                f"A sketch of {FIRST} on a laptop with two cores: from 6.9 to 0.53 in three minutes",
+                "muted",
+                11,
+                wrap=True,
+            )
         )
         return panel
 
@@ -123,8 +128,7 @@ class StartView(QWidget):
 
     def _reckon(self) -> None:
         """Derived values and costs follow every key."""
-        first = look_ahead(self._desk.workspace, FIRST, {})
-        self.cost_first.setText(f"about {duration(first.cost.seconds)} of training")
+        self._reckon_first()
         self.start.setEnabled(False)
         self.trouble.setVisible(True)
         self.cost.setVisible(False)
@@ -142,6 +146,16 @@ class StartView(QWidget):
         self.cost.setVisible(True)
         self.start.setEnabled(True)
         self.start.set_text("Choose a text and start" if wants_text(outlook.recipe) else "Start with these settings")
+
+    def _reckon_first(self) -> None:
+        try:
+            seconds = look_ahead(self._desk.workspace, FIRST, {}).cost.seconds
+        except CutawayError as error:
+            self.first.setEnabled(False)
+            self.cost_first.setText(error.what)
+            return
+        self.first.setEnabled(True)
+        self.cost_first.setText(f"about {duration(seconds)} of training")
 
     def _start(self) -> None:
         try:
