@@ -52,11 +52,13 @@ class ConfigForm(QWidget):
         """What a recipe sets; whatever was entered by hand is forgotten."""
         self._preset = dict(values)
         for name, row in self.rows.items():
+            blocked = row.blockSignals(True)  # one change, not one for every field
             row.reset()
             if name in values:
                 row.expect(values[name], "preset")
             else:
                 row.expect(self._model.model_fields[name].default, "default")
+            row.blockSignals(blocked)
         self._on_changed()
 
     def set_derived(self, values: Mapping[str, Any]) -> None:

@@ -8,19 +8,23 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer
 
 MOST_PER_SECOND = 15.0
-_SHARE = 0.015
+_SHARE = 0.02
+_MEMORY = 0.7
 
 
 class RepaintPace(QObject):
-    """Calls `repaint` after `ask`, at most 15 times a second and for at most 1.5% of the time.
+    """Calls `repaint` after `ask`, at most 15 times a second and for at most 2% of one core's time.
 
     A slow machine or a dear chart so gets fewer pictures a second, never a slower training.
+    within: the pace of a whole page, which bears the cost too, so that many charts together keep to one share.
     """
 
     def __init__(self, repaint: Callable[[], None], parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.within: RepaintPace | None = None
         self._repaint = repaint
-        self._spent = 0.0
+        self._cost = 0.0
+        self._since = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._fire)
@@ -29,7 +33,7 @@ class RepaintPace(QObject):
     @property
     def interval(self) -> float:
         """Seconds between two repaints, by what the last ones cost."""
-        return max(1.0 / MOST_PER_SECOND, self._spent / _SHARE)
+        return max(1.0 / MOST_PER_SECOND, self._cost / _SHARE)
 
     def ask(self) -> None:
         if not self._timer.isActive():
@@ -42,12 +46,15 @@ class RepaintPace(QObject):
         self._fire()
 
     def add_cost(self, seconds: float) -> None:
-        """What painting cost beyond the call of `repaint` itself; an average over a few repaints is kept."""
-        self._spent += 0.2 * seconds
+        """What a repaint cost beyond the call of `repaint` itself: Qt paints later."""
+        self._since += seconds
+        if self.within is not None:
+            self.within.add_cost(seconds)
 
     def _fire(self) -> None:
+        self._cost = _MEMORY * self._cost + (1 - _MEMORY) * self._since
+        self._since = 0.0
         began = time.perf_counter()
-        self._spent *= 0.8
         self._repaint()
         self._last = time.perf_counter()
         self.add_cost(self._last - began)

@@ -25,7 +25,7 @@ class PointedPlot(pg.PlotWidget):
     inspected = Signal(object)
 
     def __init__(self, link: ChartLink, parent: QWidget | None = None) -> None:
-        super().__init__(parent=parent, useOpenGL=False)
+        super().__init__(parent=parent, useOpenGL=False, enableMenu=False)
         self.link = link
         self.pointed = False
         self.drag: tuple[float, float] | None = None

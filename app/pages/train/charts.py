@@ -67,6 +67,10 @@ class TrainCharts(QWidget):
     def small_charts(self) -> tuple[SmallChart, ...]:
         return self.rate, self.norm, self.speed, self.gap
 
+    @property
+    def plots(self) -> tuple[MetricPlot, ...]:
+        return self.loss.plot, *(chart.plot for chart in self.small_charts)
+
     def data_changed(self) -> None:
         """New points, marks or a new plan."""
         run = self._run
@@ -76,7 +80,8 @@ class TrainCharts(QWidget):
         self.norm.set_extra(f"clipped {run.clipped_share:.0%}")
         self.norm.set_right(f"limit {clip:g}")
         self.rate.plot.set_planned(*self._planned_rates())
-        for chart in (self.loss, *self.small_charts):
+        self.loss.data_changed()
+        for chart in self.small_charts:
             chart.data_changed()
 
     def _planned_rates(self) -> tuple[np.ndarray, np.ndarray]:

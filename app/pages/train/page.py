@@ -37,10 +37,9 @@ class TrainPage(PageWidget):
         self._scale_after_resume = 1.0
         self.header = RunHeader(self)
         self.view = RunView(self.run, desk)
-        self.start = StartView(desk)
+        self._start_view: StartView | None = None
         self._stack = QStackedWidget()
         self._stack.addWidget(self.view)
-        self._stack.addWidget(self.start)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
@@ -66,8 +65,6 @@ class TrainPage(PageWidget):
         header.resume.connect(lambda: self._resume(1.0))
         self.view.inspected.connect(desk.bus.inspect)
         self.view.again.connect(self._run_again)
-        self.start.started.connect(self._start)
-        self.start.left.connect(self._show_run_or_start)
 
     def _build_actions(self) -> None:
         """What the command palette reaches."""
@@ -85,6 +82,16 @@ class TrainPage(PageWidget):
             action.triggered.connect(lambda _=False, do=do: do())
             self.addAction(action)
 
+    @property
+    def start(self) -> StartView:
+        """The form before Start, built when it is first needed."""
+        if self._start_view is None:
+            self._start_view = StartView(self._desk)
+            self._start_view.started.connect(self._start)
+            self._start_view.left.connect(self._show_run_or_start)
+            self._stack.addWidget(self._start_view)
+        return self._start_view
+
     # What the window asks
 
     def header_left(self) -> Sequence[QWidget]:
@@ -96,7 +103,8 @@ class TrainPage(PageWidget):
     def shown(self) -> None:
         self._on_screen = True
         self._desk.runs.watch(self, True)
-        self.start.shown()
+        if self._start_view is not None:
+            self._start_view.shown()
         self._show_state()
         self.view.shown()
 
@@ -115,9 +123,7 @@ class TrainPage(PageWidget):
 
     def _choose(self, folder: Path | None) -> None:
         if folder is None:
-            self.start.back.setVisible(self._desk.feed.run is not None)
-            self._stack.setCurrentWidget(self.start)
-            self._show_state()
+            self._show_start()
         else:
             self._follow(folder)
             self._stack.setCurrentWidget(self.view)
@@ -234,11 +240,19 @@ class TrainPage(PageWidget):
     # What is shown
 
     def _show_run_or_start(self) -> None:
-        empty = self._desk.feed.run is None or self._index is None
-        self.start.back.setVisible(not empty)
-        self._stack.setCurrentWidget(self.start if empty else self.view)
+        if self._desk.feed.run is None or self._index is None:
+            self._show_start()
+        else:
+            self._stack.setCurrentWidget(self.view)
         self._list_runs()
         self._show_all()
+
+    def _show_start(self) -> None:
+        self.start.back.setVisible(self._desk.feed.run is not None and self._index is not None)
+        self.start.shown()
+        self._stack.setCurrentWidget(self.start)
+        self._list_runs()
+        self._show_state()
 
     def _list_runs(self) -> None:
         run = self._desk.feed.run if self._stack.currentWidget() is self.view else None

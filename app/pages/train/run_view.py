@@ -43,6 +43,8 @@ class RunView(QWidget):
         self._sample_panel.body.addWidget(self.samples)
         self._pace = RepaintPace(self._show, self)
         self._lay_out()
+        for plot in self.charts.plots:
+            plot.pace.within = self._pace
         self.charts.loss.trouble.connect(desk.bus.error)
         for part in (self.readouts, self.charts, self.gap, self.settings):
             part.inspected.connect(self.inspected)

@@ -64,6 +64,7 @@ class SettingsPanel(Panel):
         super().__init__("Settings of this run", parent=parent, margins=(16, 10, 6, 6))
         self._run = run
         self._shown: tuple[Any, ...] = ()
+        self._settled: tuple[dict[str, Any] | None, list[tuple[str, str, str]]] = (None, [])
         self._wide = True
         self.table = _Table()
         self.table.cellEntered.connect(self._inspect)
@@ -80,8 +81,10 @@ class SettingsPanel(Panel):
             self._fill([])
             return
         self.set_subtitle(f"{compact(plan['estimate']['parameters'])} parameters" if self._wide else "")
-        rows = [*self._costs(plan), *((n, value_words(v), o) for n, v, o in effective_values(plan, recipe))]
-        self._fill(rows)
+        if self._settled[0] is not plan:
+            values = effective_values(plan, recipe)
+            self._settled = (plan, [(name, value_words(value), origin) for name, value, origin in values])
+        self._fill([*self._costs(plan), *self._settled[1]])
 
     def _costs(self, plan: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         """What it takes beside what was estimated before Start."""
@@ -145,15 +148,21 @@ class _Table(QTableWidget):
             self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
 
     def fill(self, rows: list[tuple[str, str, str]]) -> None:
+        """Changes only the cells that read otherwise now."""
         self.setRowCount(len(rows))
+        changed = False
         for row, cells in enumerate(rows):
             for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                item.setFont(font(11, fixed=column == 0) if column != 1 else font(13))
-                side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
-                item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-                self.setItem(row, column, item)
-        self._colour()
+                item = self.item(row, column)
+                if item is None:
+                    self.setItem(row, column, _cell_item(column, text))
+                elif item.text() != text:
+                    item.setText(text)
+                else:
+                    continue
+                changed = changed or column != 1
+        if changed:
+            self._colour()
 
     def _colour(self) -> None:
         p = colors(self)
@@ -182,3 +191,11 @@ class _Table(QTableWidget):
     def _cell(self, row: int, column: int) -> str:
         item = self.item(row, column)
         return item.text() if item is not None else ""
+
+
+def _cell_item(column: int, text: str) -> QTableWidgetItem:
+    item = QTableWidgetItem(text)
+    item.setFont(font(11, fixed=column == 0) if column != 1 else font(13))
+    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+    item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+    return item

@@ -92,7 +92,7 @@ class StartView(QWidget):
         scroll.setWidget(self.form)
         self.form.setAutoFillBackground(False)
         scroll.viewport().setAutoFillBackground(False)
-        self.form.layout().setContentsMargins(0, 0, 10, 0)
+        self.form.setContentsMargins(0, 0, 10, 0)
         foot = QHBoxLayout()
         foot.setContentsMargins(0, 0, 10, 0)
         foot.setSpacing(M)
@@ -114,6 +114,7 @@ class StartView(QWidget):
 
     def shown(self) -> None:
         """What this computer was measured to do may be known better by now."""
+        self._reckon_first()
         self._reckon()
 
     def outlook(self) -> Outlook:
@@ -128,7 +129,6 @@ class StartView(QWidget):
 
     def _reckon(self) -> None:
         """Derived values and costs follow every key."""
-        self._reckon_first()
         self.start.setEnabled(False)
         self.trouble.setVisible(True)
         self.cost.setVisible(False)
