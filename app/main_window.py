@@ -74,9 +74,9 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
-        for widget, bottom, stretch in ((self.banner, 12, 0), (self.stack, L, 1)):
+        for widget, bottom, stretch in ((self.banner, 0, 0), (self.stack, L, 1)):
             padded = QHBoxLayout()
-            padded.setContentsMargins(XL, 0, XL, bottom if stretch else 0)
+            padded.setContentsMargins(XL, 0, XL, bottom)
             padded.addWidget(widget)
             column.addLayout(padded, stretch)
         upper = QHBoxLayout()

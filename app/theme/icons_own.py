@@ -48,9 +48,9 @@ def _memory() -> QPainterPath:
     for x in (6, 10, 14):
         path.moveTo(x, 7)
         path.lineTo(x, 10)
-    for x in (3.5, 7.5, 12.5, 16.5):
-        path.moveTo(x, 13)
-        path.lineTo(x, 16)
+    for place in (3.5, 7.5, 12.5, 16.5):
+        path.moveTo(place, 13)
+        path.lineTo(place, 16)
     return path
 
 

@@ -203,7 +203,7 @@ class ToolButton(PaintedButton):
         ink = QColor(p.accent if self.isChecked() else p.text if hovered else getattr(p, self._color))
         if not self.isEnabled():
             ink = mix(p.text, p.surface, 0.35)
-        side = 14 if self.width() >= 22 else 12
+        side = 11 if "caret" in self._icon else 14 if self.width() >= 22 else 12
         inset = (self.width() - side) / 2
         paint_icon(painter, QRectF(inset, inset, side, side), self._icon, ink, bold=True)
         if shows_focus(self):

@@ -13,6 +13,8 @@ from app.widgets.buttons import Button, ToolButton
 from app.widgets.label import Label
 from engine.errors import CutawayError
 
+_BELOW, _MOST_LINES = M, 10
+
 
 class ErrorBanner(QWidget):
     """Details fold away; Copy takes everything, so that it can be pasted into a report."""
@@ -26,7 +28,6 @@ class ErrorBanner(QWidget):
         self._details = QPlainTextEdit()
         self._details.setReadOnly(True)
         self._details.setFont(font(11, fixed=True))
-        self._details.setFixedHeight(140)
         self._details.setAccessibleName("Details of the error")
         self.details_button = Button("Details", small=True)
         self.details_button.clicked.connect(self._turn_details)
@@ -44,7 +45,7 @@ class ErrorBanner(QWidget):
         for button in (self.details_button, self.copy_button, self.close_button):
             row.addWidget(button)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(40, M, M, M)
+        layout.setContentsMargins(40, M, M, M + _BELOW)
         layout.addLayout(row)
         layout.addWidget(self._details)
         self.hide()
@@ -55,6 +56,8 @@ class ErrorBanner(QWidget):
         self._what.setText(error.what)
         self._why.setText(f"{error.why} {error.remedy}")
         self._details.setPlainText(error.details)
+        lines = min(_MOST_LINES, error.details.count("\n") + 2)
+        self._details.setFixedHeight(lines * self._details.fontMetrics().lineSpacing() + 16)
         self._details.hide()
         self.details_button.set_text("Details")
         self.details_button.setVisible(bool(error.details))
@@ -84,5 +87,5 @@ class ErrorBanner(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(QColor(p.soft_danger))
         painter.setPen(QPen(QColor(p.danger), 1))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5 - _BELOW), 8, 8)
         paint_icon(painter, QRectF(14, 14, 16, 16), "ph.warning", p.danger, bold=True)

@@ -102,12 +102,15 @@ class InspectorPane(QWidget):
             self.show_now(None)
 
     def show_help(self) -> None:
-        """Asked for by key: replaces even what is pinned."""
+        """All of it, asked for by key: replaces even what is pinned."""
         self.pin.setChecked(False)
-        self.set_help(self._help)
+        self._settle.stop()
+        self._show(self._help)
 
     def show_now(self, inspection: Inspection | None) -> None:
-        wanted = inspection or self._help
+        self._show(inspection or (self._help.beginning if self._help else None))
+
+    def _show(self, wanted: Inspection | Help | None) -> None:
         if wanted == self._shown and wanted is not None:
             return
         self._shown = wanted

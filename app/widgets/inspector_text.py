@@ -21,7 +21,8 @@ def rich(text: str) -> str:
     """`code` in the fixed-width font and **strong** words; everything else is taken literally."""
     safe = html.escape(text)
     family = QFontInfo(font(13, fixed=True)).family()
-    safe = re.sub(r"`([^`]+)`", rf'<span style="font-family:\'{family}\'">\1</span>', safe)
+    fixed = f"<span style=\"font-family:'{family}'\">\\1</span>"
+    safe = re.sub(r"`([^`]+)`", fixed, safe)
     safe = re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", safe)
     return f'<p style="line-height:20px; margin:0">{safe}</p>'
 
@@ -38,12 +39,20 @@ class Text(Label):
         self.setAccessibleName(text)
 
 
+_HOW = "Point at anything on the page and it is explained here, in three steps. **F1** tells more about the page."
+
+
 @dataclass(frozen=True)
 class Help:
     """A help text: a title and blocks. A block is a paragraph, a "## heading" or a "- " item."""
 
     title: str
     blocks: tuple[str, ...]
+
+    @property
+    def beginning(self) -> Help:
+        """What stands in the inspector until something is pointed at."""
+        return Help(self.title, (*self.blocks[:1], _HOW))
 
 
 def read_help(page: str) -> Help | None:

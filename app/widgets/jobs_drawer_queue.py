@@ -38,6 +38,7 @@ class QueueView(QScrollArea):
         super().__init__(parent)
         self._live, self._jobs = live, jobs
         self._shown: object = None
+        self._progress = Label(role="muted", size=11)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Queue")
@@ -46,6 +47,7 @@ class QueueView(QScrollArea):
         current, waiting = self._jobs.current, list(self._jobs.waiting)
         states = tuple(status.state for status in self._live.statuses) if self._live.is_current else ()
         now = (current, current and current.state, states, tuple(waiting))
+        self._progress.setText(self._live.progress_words if self._live.is_current else "")
         if now == self._shown:
             return
         self._shown = now
@@ -60,8 +62,12 @@ class QueueView(QScrollArea):
         else:
             detached = "in its own process" if current.detached else ""
             layout.addLayout(_line(current.run.recipe.name, detached, state_tag(current.state), weight=600))
-            for title, state in zip(self._live.titles, states, strict=False):
-                layout.addLayout(_line(title, "", state_tag(state), indent=16))
+            for index, (title, state) in enumerate(zip(self._live.titles, states, strict=False)):
+                row = _line(title, "", state_tag(state), indent=16)
+                if index == self._live.stage:
+                    self._progress = Label(self._live.progress_words, "muted", 11)
+                    row.insertWidget(1, self._progress)
+                layout.addLayout(row)
         for job in waiting:
             layout.addLayout(self._waiting_line(job))
         layout.addStretch(1)

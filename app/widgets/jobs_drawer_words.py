@@ -27,10 +27,13 @@ _CONTROLS = {
 }
 
 
-def log_line(event: Event, stage: str) -> str:
-    """ "0:02:04 checkpoint step-000300 verified, 25 MB", or "" for what fills pages of their own."""
+def log_line(event: Event, stage: str, before: float = 0.0) -> str:
+    """ "00:02:04 checkpoint step-000300 verified, 25 MB", or "" for what fills pages of their own.
+
+    before: seconds that the earlier stages of the run worked.
+    """
     words = _words(event, stage)
-    return f"{_elapsed(event.seconds)} {words}" if words else ""
+    return f"{_elapsed(before + event.seconds)} {words}" if words else ""
 
 
 def _words(event: Event, stage: str) -> str:

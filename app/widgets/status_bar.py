@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 
 import psutil
 from PySide6.QtCore import QRectF, Qt, QTimer, Signal
@@ -21,6 +22,7 @@ from engine.events import RunState
 
 HEIGHT = 28
 _MEASURE_MS = 1000
+_METER_POINTS, _METER_SECONDS = 11, 3.0
 _DTYPES = {"bfloat16": "bf16", "float32": "f32", "float16": "f16"}
 _STOPPING = {RunState.STOPPING: "Stopping", RunState.SAVING: "Saving"}
 
@@ -122,7 +124,7 @@ class StatusBar(QWidget):
             self._watching.set(f"{percent:.1f}%", "watching costs")
             self._watching.setToolTip(
                 f"Processor time of the window's own thread, as a share of this computer's {_cores()} cores, "
-                "over the last seconds"
+                "over the last ten seconds"
             )
         self.refresh()
 
@@ -139,21 +141,20 @@ class StatusBar(QWidget):
 class Meter:
     """What the calling thread costs: its processor time against the time that all cores had.
 
-    percent: 0 to 100, None before the second measurement.
+    percent: over the last ten seconds of measuring, 0 to 100; None before there are three, so that building the
+    window does not count as watching.
     """
 
     def __init__(self) -> None:
         self.percent: float | None = None
-        self._spent = time.thread_time()
-        self._at = time.monotonic()
+        self._points: deque[tuple[float, float]] = deque(maxlen=_METER_POINTS)
 
     def measure(self) -> float | None:
-        """Smoothed over some five calls."""
-        spent, at = time.thread_time(), time.monotonic()
-        if at - self._at > 0.2:
-            now = 100 * (spent - self._spent) / (at - self._at) / _cores()
-            self.percent = now if self.percent is None else 0.8 * self.percent + 0.2 * now
-            self._spent, self._at = spent, at
+        """Call it about once a second, always on the same thread."""
+        self._points.append((time.monotonic(), time.thread_time()))
+        (began, before), (now, spent) = self._points[0], self._points[-1]
+        if now - began >= _METER_SECONDS:
+            self.percent = 100 * (spent - before) / (now - began) / _cores()
         return self.percent
 
 

@@ -92,6 +92,14 @@ class LiveRun(QObject):
         return min(1.0, self._done / self._total) if self._total else 0.0
 
     @property
+    def progress_words(self) -> str:
+        """ "step 348 of 600", "1,200 of 4,000 documents"; "" as long as the whole is not known."""
+        if not self._total:
+            return ""
+        done, total = f"{self._done:,.0f}", f"{self._total:,.0f}"
+        return f"{done} of {total} {self._unit}" if self._unit else f"step {done} of {total}"
+
+    @property
     def seconds_left(self) -> float | None:
         """Of the stage at work, from the pace of its last events."""
         if len(self._pace) < 2 or not self._total:
@@ -110,6 +118,7 @@ class LiveRun(QObject):
         self.run = run
         count = len(run.recipe.stages) if run else 0
         self.statuses = [self._feed.stage_status(index) for index in range(count)]
+        self._worked = [0.0] * count
         self.loss: float | None = None
         self.tokens_per_second: float | None = None
         self.step = 0
@@ -124,7 +133,7 @@ class LiveRun(QObject):
 
     def _begin_stage(self, index: int) -> None:
         self._index = index
-        self._done, self._total = 0.0, 0.0
+        self._done, self._total, self._unit = 0.0, 0.0, ""
         self._pace: deque[tuple[float, float]] = deque(maxlen=_PACE)
         self._plan: dict[str, Any] | None = None
         self._sum = self._weight = 0.0
@@ -136,13 +145,14 @@ class LiveRun(QObject):
             if isinstance(event, StepMetrics):
                 self._take_step(event)
             elif isinstance(event, Progress):
-                self._move(event.done, event.total, event.seconds)
+                self._move(event.done, event.total, event.seconds, event.unit)
             elif isinstance(event, CheckpointSaved):
                 self.has_model = True
             elif isinstance(event, StateChanged) and event.state == RunState.RUNNING:
                 self._pace.clear()  # a pause lies between
             title = self.titles[index] if index < len(self.titles) else name
-            line = log_line(event, title)
+            self._worked[index] = max(self._worked[index], event.seconds)
+            line = log_line(event, title, sum(self._worked[:index]))
             if line:
                 self._pending.append(line)
         self._soon()
@@ -157,8 +167,8 @@ class LiveRun(QObject):
             self.loss = event.loss
         self._move(event.step, self._planned_steps(), event.seconds)
 
-    def _move(self, done: float, total: float, seconds: float) -> None:
-        self._done, self._total = done, total
+    def _move(self, done: float, total: float, seconds: float, unit: str = "") -> None:
+        self._done, self._total, self._unit = done, total, unit
         self._pace.append((done, seconds))
 
     def _planned_steps(self) -> int:
