@@ -8,12 +8,12 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer
 
 MOST_PER_SECOND = 15.0
-_SHARE = 0.02
+_SHARE = 0.012
 _MEMORY = 0.7
 
 
 class RepaintPace(QObject):
-    """Calls `repaint` after `ask`, at most 15 times a second and for at most 2% of one core's time.
+    """Calls `repaint` after `ask`, at most 15 times a second and for at most 1.2% of one core's time.
 
     A slow machine or a dear chart so gets fewer pictures a second, never a slower training.
     within: the pace of a whole page, which bears the cost too, so that many charts together keep to one share.

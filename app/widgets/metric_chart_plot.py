@@ -105,6 +105,8 @@ class MetricPlot(PointedPlot):
             item.hideAxis(axis)
         item.hideButtons()
         item.layout.setContentsMargins(*(_COMPACT_MARGINS if self.compact else _MARGINS))
+        # Every change here asks for one repaint of all; the scene's own would come on top of it.
+        self.setViewportUpdateMode(self.ViewportUpdateMode.NoViewportUpdate)
         item.vb.setMouseEnabled(x=False, y=False)
         item.vb.disableAutoRange()
         item.vb.setDefaultPadding(0.0)

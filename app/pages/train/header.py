@@ -60,6 +60,7 @@ class RunHeader(QObject):
         self.go_on_button = Button("Go on", "primary", "ph.play", tooltip="Continue with the next step")
         self.resume_button = Button("Resume", "primary", "ph.play", tooltip="Go on from the newest checkpoint")
         self.stop_button = Button("Stop", "danger", "ph.stop", tooltip="Save and end; it can be resumed later")
+        self._shown: tuple[RunState | None, bool | None] = (None, None)
         self._connect()
         self.show_state(None, mine=False)
 
@@ -107,6 +108,9 @@ class RunHeader(QObject):
 
     def show_state(self, state: RunState | None, *, mine: bool) -> None:
         """state: None when no run is shown. mine: it is the current job, so that it can be steered."""
+        if (state, mine) == self._shown:
+            return
+        self._shown = (state, mine)
         self.tag.setVisible(state is not None)
         if state is not None:
             self.tag.set(*_TAGS[state])
