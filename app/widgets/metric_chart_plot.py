@@ -300,7 +300,8 @@ class MetricPlot(PointedPlot):
     def _callout(self, points: Sequence[tuple[Trace, int]]) -> list[tuple[str, str]]:
         first, index = points[0]
         axis = self.link.axis
-        where = "" if axis is XAxis.STEP else x_text(axis, float(first.series.x(axis)[index]))
+        unit = " tokens" if axis is XAxis.TOKENS else ""
+        where = "" if axis is XAxis.STEP else f"{x_text(axis, float(first.series.x(axis)[index]))}{unit}"
         lines = [(f"step {first.series.x(XAxis.STEP)[index]:,.0f}", where)]
         for trace, place in points:
             step, value = trace.series.x(XAxis.STEP)[place], float(trace.series.values[place])
