@@ -160,7 +160,11 @@ class MainWindow(QMainWindow):
             name = next(iter(self.modules), "")
         if not name or name == self.page_name:
             return self.page
-        page = self._pages.get(name) or self._build_page(name)
+        try:
+            page = self._pages.get(name) or self._build_page(name)
+        except Exception:
+            self.rail.choose(self.page_name)
+            raise
         if self.page is not None:
             self.page.hidden()
         self.page_name = name

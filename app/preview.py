@@ -81,6 +81,10 @@ def render(page: str, size: QSize, out: Path, folder: Path, state: str = "runnin
         shown = window.show_page(page)
         window.show()
         _settle(desk.feed)
+        # A page may stand in for what only a live model could have answered; nothing else ever calls this.
+        rehearse = getattr(window.modules[page], "rehearse", None)
+        if rehearse is not None:
+            rehearse(shown, state)
         window.status.hide_measures()
         window.status.set_memory(_MEMORY)
         if shown is not None:

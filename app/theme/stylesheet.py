@@ -88,7 +88,8 @@ QPlainTextEdit:focus, QTextEdit:focus {{ padding: 5px 7px; }}
 QLineEdit:disabled, QPlainTextEdit:disabled, QAbstractSpinBox:disabled {{
     color: {faded}; border-color: {p.hairline};
 }}
-QAbstractSpinBox QLineEdit {{ border: none; background: transparent; padding: 0; min-height: 0; }}
+QAbstractSpinBox {{ padding: 0; max-height: 28px; }}
+QAbstractSpinBox:focus {{ padding: 0; max-height: 26px; }}
 QLineEdit[bare="true"], QPlainTextEdit[bare="true"], QTextEdit[bare="true"] {{
     border: none; background: transparent; padding: 0;
 }}
