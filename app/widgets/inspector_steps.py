@@ -81,7 +81,7 @@ def table(content: Table) -> QWidget:
     layout.setVerticalSpacing(0)
     last = len(content.header) - 1
     for line, cells in enumerate([content.header, *content.rows]):
-        picked = line - 1 == content.picked
+        picked = line > 0 and line - 1 == content.picked
         for column, cell in enumerate(cells):
             role = "accent" if picked else "muted" if line == 0 else "text"
             word = column == 0 or (content.words and column < last)
