@@ -43,6 +43,8 @@ class LiveRun(QObject):
         self._tell.setInterval(_TELL_MS)
         self._tell.timeout.connect(self._tell_now)
         self.log: deque[str] = deque(maxlen=_LOG_LINES)
+        self._titled: Path | None = None
+        self._titles: list[str] = []
         self._reset(feed.run)
         feed.reset.connect(self._reset)
         feed.rewound.connect(lambda *_: self._pace.clear())
@@ -68,8 +70,14 @@ class LiveRun(QObject):
 
     @property
     def titles(self) -> list[str]:
+        """Of the stages. Looked up once a run: the registry searches a folder for each."""
         run = self.job.run if self.job else self.run
-        return [str(spec.module.TITLE) for spec in run.recipe.stages] if run else []
+        if run is None:
+            return []
+        if self._titled != run.folder:
+            self._titled = run.folder
+            self._titles = [str(spec.module.TITLE) for spec in run.recipe.stages]
+        return self._titles
 
     @property
     def stage(self) -> int:
@@ -136,6 +144,7 @@ class LiveRun(QObject):
         self._done, self._total, self._unit = 0.0, 0.0, ""
         self._pace: deque[tuple[float, float]] = deque(maxlen=_PACE)
         self._plan: dict[str, Any] | None = None
+        self._environment: dict[str, Any] | None = None
         self._sum = self._weight = 0.0
 
     def _take(self, index: int, name: str, events: list[Event]) -> None:
@@ -186,13 +195,13 @@ class LiveRun(QObject):
         return self._plan or {}
 
     def environment(self) -> dict[str, Any]:
-        """Device, dtype and threads of the stage at work, {} when it recorded none."""
-        if self.run is None or self._index < 0:
-            return {}
-        try:
-            return self.run.stage_folder(self._index).record().environment
-        except (CutawayError, TypeError):
-            return {}
+        """Device, dtype and threads of the stage at work, {} when it recorded none. Written once, before it begins."""
+        if self._environment is None and self.run is not None and self._index >= 0:
+            try:
+                self._environment = self.run.stage_folder(self._index).record().environment
+            except (CutawayError, TypeError):
+                self._environment = None  # not written yet: the next event asks again
+        return self._environment or {}
 
     def _take_status(self, index: int, status: Status) -> None:
         if index < len(self.statuses):
