@@ -17,7 +17,7 @@ import app.main_window
 import app.pages
 from app import preview
 from app.theme import motion, stylesheet
-from app.theme.palette import DARK, LIGHT
+from app.theme.palette import DARK, LIGHT, Palette
 
 TOY_PAGES = Path(__file__).with_name("toy_pages")
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,9 +67,9 @@ def test_the_window_is_painted_before_anything_heavy_is_imported(tmp_path: Path)
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize(("theme", "state"), [(LIGHT, "empty"), (DARK, "running")], ids=["light", "dark"])
 def test_a_page_is_rendered_and_always_the_same(
-    theme: object, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    theme: Palette, state: str, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app.pages, "__path__", [str(TOY_PAGES)])
     motion.set_reduced(True)
@@ -77,7 +77,7 @@ def test_a_page_is_rendered_and_always_the_same(
     pictures = []
     for name in ("first", "second"):
         out = tmp_path / f"{name}.png"
-        assert preview.render("toy_train", QSize(1280, 800), out, tmp_path / name, "empty")
+        assert preview.render("toy_train", QSize(1280, 800), out, tmp_path / name, state)
         pictures.append(QImage(str(out)))
     assert pictures[0].size() == QSize(1280, 800)
     assert pictures[0] == pictures[1]
