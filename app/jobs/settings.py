@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar, overload
 import platformdirs
 from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
+from engine.store.workspace import default_workspace
+
 THEMES = ("system", "light", "dark")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -101,8 +103,3 @@ class Settings(QObject):
 def default_settings_path() -> Path:
     return Path(platformdirs.user_config_dir("cutaway", appauthor=False)) / "settings.ini"
 
-
-def default_workspace() -> Path:
-    """A visible folder of the person's own: what is made here is theirs to copy and to keep."""
-    documents = Path(platformdirs.user_documents_dir())
-    return (documents if documents.is_dir() else Path.home()) / "Cutaway"

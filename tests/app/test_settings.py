@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QByteArray
 
-from app.jobs.settings import Settings, default_workspace
+from app.jobs.settings import Settings
 
 
 @pytest.fixture
@@ -48,11 +48,6 @@ def test_a_foreign_file_reads_as_defaults(path: Path) -> None:
 def test_an_impossible_value_is_refused(path: Path) -> None:
     with pytest.raises(ValueError, match="theme"):
         Settings(path).theme = "purple"
-
-
-def test_the_default_workspace_is_a_visible_folder_of_ones_own() -> None:
-    folder = default_workspace()
-    assert folder.name == "Cutaway" and Path.home() in folder.parents
 
 
 def test_an_unwritable_settings_file_is_said(tmp_path: Path, qapp: Any) -> None:
