@@ -102,4 +102,3 @@ class Settings(QObject):
 
 def default_settings_path() -> Path:
     return Path(platformdirs.user_config_dir("cutaway", appauthor=False)) / "settings.ini"
-
