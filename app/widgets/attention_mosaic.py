@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.theme.palette import Palette, colors
 from app.theme.type import font
-from app.widgets.attention_mosaic_image import Weights, attention_image, levels_of, pixels_per_token
+from app.widgets.attention_mosaic_image import Weights, attention_image, head_side, levels_of
 
 _LEFT, _TOP, _GAP = 24, 20, 2
 _SIDE_MOST, _SIDE_LEAST = 72, 8
@@ -43,7 +43,9 @@ class AttentionMosaic(QWidget):
         self._size = 0
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.setAccessibleName("Attention of all heads")
 
     @property
@@ -58,6 +60,7 @@ class AttentionMosaic(QWidget):
         """weights: [n_layer, n_head, T, T], 0 to 1 or levels of 0..255; None for nothing. The chosen head stays."""
         self._weights = levels_of(weights) if weights is not None else None
         self._marks = marks or {}
+        self.updateGeometry()
         if weights is not None:
             self._current = (
                 min(self._current[0], weights.shape[0] - 1),
@@ -75,6 +78,15 @@ class AttentionMosaic(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(160, 120)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """As high as the heads become at that width."""
+        layers, heads, length = self._weights.shape[:3] if self._weights is not None else (4, 6, 17)
+        side = int(min(max((width - _LEFT) / heads - _GAP, _SIDE_LEAST), _SIDE_MOST))
+        return int(_TOP + layers * (head_side(int(length), side) + _GAP))
 
     def head_rect(self, layer: int, head: int) -> QRectF:
         pitch = self._size + _GAP
@@ -97,8 +109,7 @@ class AttentionMosaic(QWidget):
             side = int(min(max(min(across, down), _SIDE_LEAST), _SIDE_MOST))
             palette = colors(self)
             self._image = attention_image(self._weights, side, _GAP, palette.raised, palette.surface)
-            per_token, pooled = pixels_per_token(length, side)
-            self._size = -(-length // pooled) * per_token
+            self._size = head_side(length, side)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -10,23 +10,24 @@ from app.theme.palette import cividis_table
 
 Weights = NDArray[np.floating] | NDArray[np.uint8]
 _FUTURE, _GAP = 256, 257
+_EVEN_FROM = 3
 
 
 def attention_image(weights: Weights, side: int, gap: int, future: str, ground: str, grid: int = 0) -> QImage:
     """All heads as one picture.
 
-    weights: [n_layer, n_head, T, T], 0 to 1 or levels of 0..255; row i looks at columns 0..i. side: pixels of a head,
-    reached as nearly as whole pixels allow. gap: pixels between heads. grid: pixels between cells, 0 for none.
+    weights: [n_layer, n_head, T, T], 0 to 1 or levels of 0..255; row i looks at columns 0..i. side: pixels of a head
+    at most (see `head_side`). gap: pixels between heads. grid: pixels between cells, 0 for none.
     future, ground: colours of what no token can see, and of the gaps.
     """
     length = weights.shape[-1]
-    per_token, pooled = pixels_per_token(length, side)
-    levels = _levels(weights, pooled)
-    cells = np.repeat(np.repeat(levels, per_token, axis=2), per_token, axis=3)
+    size = head_side(length, side)
+    cells = _levels(weights, size)
     if grid:
-        cells[:, :, per_token - grid :: per_token, :] = _GAP
-        cells[:, :, :, per_token - grid :: per_token] = _GAP
-    layers, heads, size, _ = cells.shape
+        cell = size // length
+        cells[:, :, cell - grid :: cell, :] = _GAP
+        cells[:, :, :, cell - grid :: cell] = _GAP
+    layers, heads = cells.shape[:2]
     canvas = np.full((layers, size + gap, heads, size + gap), _GAP, dtype=np.uint16)
     canvas[:, :size, :, :size] = cells.transpose(0, 2, 1, 3)
     flat = canvas.reshape(layers * (size + gap), heads * (size + gap))
@@ -36,11 +37,10 @@ def attention_image(weights: Weights, side: int, gap: int, future: str, ground: 
     return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGB32).copy()
 
 
-def pixels_per_token(length: int, side: int) -> tuple[int, int]:
-    """(pixels a token, tokens a pixel) with which `length` tokens fit into `side` pixels; one of the two is 1."""
-    if length <= side:
-        return max(side // max(length, 1), 1), 1
-    return 1, -(-length // max(side, 1))
+def head_side(length: int, side: int) -> int:
+    """Pixels that a head of `length` tokens takes of `side`: equal cells where they are 3 pixels or more, else all."""
+    per_token = side // max(length, 1)
+    return per_token * length if per_token >= _EVEN_FROM or side % max(length, 1) == 0 else side
 
 
 def levels_of(weights: Weights) -> NDArray[np.uint8]:
@@ -55,18 +55,19 @@ def levels_of(weights: Weights) -> NDArray[np.uint8]:
     return scaled.astype(np.uint8)
 
 
-def _levels(weights: Weights, pooled: int) -> NDArray[np.uint16]:
-    """[L, H, T, T] of 0..255, _FUTURE above the diagonal. Where several tokens share a pixel the largest weight
+def _levels(weights: Weights, size: int) -> NDArray[np.uint16]:
+    """[L, H, size, size] of 0..255, _FUTURE above the diagonal. Where several tokens share a pixel the largest weight
     shows: a single sharp look back must not vanish in an average."""
     levels = levels_of(weights)
     length = levels.shape[-1]
     seen = np.tri(length, dtype=np.bool_)
-    if pooled > 1:
-        size = -(-length // pooled)
-        spare = size * pooled - length
-        padded = np.pad(levels * seen, ((0, 0), (0, 0), (0, spare), (0, spare)))
-        levels = np.maximum.reduceat(padded, np.arange(0, size * pooled, pooled), axis=2)
-        levels = np.maximum.reduceat(levels, np.arange(0, size * pooled, pooled), axis=3)
+    if size >= length:
+        places = np.arange(size) * length // size
+        levels, seen = levels[:, :, places][:, :, :, places], seen[places][:, places]
+    else:
+        begins = np.arange(size) * length // size
+        levels = np.maximum.reduceat(levels * seen, begins, axis=2)
+        levels = np.maximum.reduceat(levels, begins, axis=3)
         seen = np.tri(size, dtype=np.bool_)
     return np.where(seen, levels, np.uint16(_FUTURE)).astype(np.uint16)
 

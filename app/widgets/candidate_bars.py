@@ -69,6 +69,7 @@ class CandidateBars(QWidget):
         self._hover: int | None = None
         self._places: list[_Place] = []
         self._name_width = 70.0
+        self._placeholder = ""
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -81,6 +82,11 @@ class CandidateBars(QWidget):
             "; ".join(f"{row.text} {100 * row.before:.1f}% then {100 * row.after:.1f}%" for row in rows[:5])
         )
         self._place()
+
+    def set_placeholder(self, words: str) -> None:
+        """What stands here while there are no rows."""
+        self._placeholder = words
+        self.update()
 
     @property
     def rows(self) -> tuple[BarRow, ...]:
@@ -131,10 +137,14 @@ class CandidateBars(QWidget):
         return next((scale for scale in _SCALES if scale >= highest), 1.0)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        if not self._rows:
-            return
         palette = colors(self)
         painter = QPainter(self)
+        if not self._rows:
+            painter.setFont(font(13))
+            painter.setPen(QColor(palette.muted))
+            words = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(40, 0, -40, -HEAD), words, self._placeholder)
+            return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_head(painter, palette)
         length = max(self.width() - self._name_width - _NUMBERS - 8, 20.0) / self._scale()

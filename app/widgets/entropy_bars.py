@@ -77,13 +77,15 @@ class EntropyBars(QWidget):
         pitch, first = self._pitch(), self._first()
         width = max(pitch - 4, pitch * 0.75)
         calm, hollow = mix(palette.focused, palette.surface, 0.72), QPen(QColor(palette.border), 1)
+        over = QPen(QColor(palette.text), 1)
         for index in range(first, len(self._before)):
             x = (index - first) * pitch
             chosen = index in (self._current, self._hover)
             after = self._after[index] * unit
             painter.fillRect(QRectF(x, floor - after, width, after), QColor(palette.accent) if chosen else calm)
-            painter.setPen(QPen(QColor(palette.accent), 1) if chosen else hollow)
             before = self._before[index] * unit
+            outline = over if after > before else hollow  # the hollow bar must be seen on the filled one
+            painter.setPen(QPen(QColor(palette.accent), 1) if chosen and after <= before else outline)
             painter.drawRect(QRectF(round(x) + 0.5, round(floor - before) + 0.5, round(width) - 1, round(before)))
 
     def _paint_grid(self, painter: QPainter, floor: float, unit: float) -> None:

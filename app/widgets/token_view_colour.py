@@ -21,6 +21,7 @@ class Colouring(Enum):
     POSITION = "colour by position"
     PROBABILITY = "colour by probability"
     ENTROPY = "colour by entropy"
+    ATTENTION = "colour by attention"
     NONE = "no colour"
 
 
@@ -29,8 +30,8 @@ class TokenChip:
     """One token as the view draws it.
 
     text: the token decoded alone; for a piece of a split character "" or U+FFFD (the view joins the neighbours' data).
-    data: its bytes. value: probability (0 to 1) or entropy (bits), as the colouring reads it; None: a chip without
-    colour. special: a control token such as <|end|>. plain: painted as text without a chip, like a prompt.
+    data: its bytes. value: probability or attention (0 to 1) or entropy (bits), as the colouring reads it; None: a
+    chip without colour. special: a control token such as <|end|>. plain: painted as text without a chip, like a prompt.
     """
 
     text: str
@@ -52,9 +53,11 @@ class Shade:
 
 
 def surprise(value: float, colouring: Colouring) -> float:
-    """0 (expected) to 1 (a surprise): eight bits of information, or MAX_BITS of doubt, fill the scale."""
+    """0 to 1: how thick the line is. Eight bits of information, MAX_BITS of doubt or all of the attention fill it."""
     if colouring is Colouring.PROBABILITY:
         return min(-math.log2(max(value, 1e-9)) / 8.0, 1.0)
+    if colouring is Colouring.ATTENTION:
+        return min(max(value, 0.0), 1.0)
     return min(max(value / MAX_BITS, 0.0), 1.0)
 
 
@@ -85,7 +88,7 @@ class Shades:
 
     def of(self, chip: TokenChip, index: int, value: float | None, colouring: Colouring) -> Shade:
         """The look of `chip`, the `index`-th of its text, whose value may have changed since it was made."""
-        if chip.plain:
+        if chip.plain and (colouring is not Colouring.ATTENTION or value is None):
             return self._plain
         if chip.special:
             return self._special
@@ -93,7 +96,7 @@ class Shades:
             return self._positions[index % len(self._positions)]
         if colouring is Colouring.NONE or value is None:
             return self._uncoloured
-        height = value if colouring is Colouring.PROBABILITY else value / MAX_BITS
+        height = value / MAX_BITS if colouring is Colouring.ENTROPY else value
         level = round(min(max(height, 0.0), 1.0) * (LEVELS - 1))
         return self.by_value(level, 1 + round(5 * surprise(value, colouring)))
 

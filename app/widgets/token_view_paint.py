@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QStaticText
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QStaticText
 
 from app.theme.type import font
 from app.widgets.token_view_colour import Colouring, Shade, Shades, TokenChip
@@ -21,6 +21,8 @@ class TokenPainter:
 
     def __init__(self, size: int, fixed: bool, line_height: int, chip_height: int) -> None:
         self.font = font(size, fixed=fixed)
+        for ligatures in ("liga", "calt"):  # "->" is two characters, and stays two
+            self.font.setFeature(QFont.Tag(ligatures), 0)
         self.byte_font = font(10, fixed=True)
         self.chip_height = chip_height
         self.colouring = Colouring.POSITION

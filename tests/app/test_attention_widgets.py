@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor
 from app.theme.palette import LIGHT, cividis_table
 from app.widgets.attention_head import AttentionHead
 from app.widgets.attention_mosaic import AttentionMosaic
-from app.widgets.attention_mosaic_image import attention_image, levels_of, pixels_per_token
+from app.widgets.attention_mosaic_image import attention_image, head_side, levels_of
 
 
 def causal(layers: int, heads: int, length: int) -> np.ndarray:
@@ -17,8 +17,10 @@ def causal(layers: int, heads: int, length: int) -> np.ndarray:
 
 
 def test_a_head_of_17_tokens_takes_51_pixels():
-    assert pixels_per_token(17, 51) == (3, 1)
-    assert pixels_per_token(128, 51) == (1, 3)
+    assert head_side(17, 51) == 51
+    assert head_side(17, 60) == 51
+    assert head_side(66, 62) == 62
+    assert head_side(40, 62) == 62
     image = attention_image(causal(6, 6, 17), 51, 2, LIGHT.raised, LIGHT.surface)
     assert (image.width(), image.height()) == (6 * 53 - 2, 6 * 53 - 2)
 
