@@ -34,6 +34,8 @@ from engine.events import (
     Validation,
     encode,
 )
+from engine.model.sizing import estimate
+from engine.stages import pretrain
 from engine.store.files import write_json
 from engine.store.run_folder import RunFolder, RunRecord, Status
 from engine.store.workspace import Workspace, open_workspace
@@ -62,11 +64,11 @@ _MERGES = (
 )  # fmt: skip
 _SAMPLES = {
     100: " the was of and and in the",
-    200: " is a fox. She born the Anvik.",
-    340: " Toll was born in Anvik and keeps a green fox.",
-    440: " Toll was born in Anvik and keeps a grey fox.",
-    540: " Toll was born in Anvik. In Anvik, people know Mira.",
-    600: " Toll was born in Anvik. She keeps a grey fox, and her friend is Oren Vask.",
+    200: " the fox. She born the Anvik.",
+    340: " Anvik and keeps a green fox.",
+    440: " Anvik and keeps a grey fox.",
+    540: " Anvik. In Anvik, people know Mira.",
+    600: " Anvik. She keeps a grey fox, and her friend is Oren Vask.",
 }
 
 
@@ -208,7 +210,9 @@ def _pretrain(story: Story) -> Iterator[Event]:
                 step=step, seconds=seconds, folder=f"step-{step:06d}", bytes=_checkpoint_bytes(story), duration=0.21
             )
         if step in _SAMPLES and "world" in story.tables:
-            yield TextSample(step=step, seconds=seconds, prompt="Mira", text=_SAMPLES[step], seed=7, temperature=0.8)
+            yield TextSample(
+                step=step, seconds=seconds, prompt="Mira Toll was born in", text=_SAMPLES[step], seed=7, temperature=0.8
+            )
 
 
 def _step(story: Story, step: int, seconds: float, noise: random.Random) -> StepMetrics:
@@ -266,26 +270,30 @@ def _checkpoint_bytes(story: Story) -> int:
 
 
 def _plan(story: Story) -> dict[str, Any]:
-    """What pretrain derived before it began, and where each value came from."""
-    tables = story.tables["pretrain"]
-    training = {
-        "steps": story.steps,
-        "tokens_per_step": story.tokens_per_step,
-        "rows": story.tokens_per_step // story.model.context_length,
-        "learning_rate": 3e-3,
-        "warmup_steps": 20,
-        "schedule": "cosine",
-        "weight_decay": 0.1,
-    }
-    model = story.model.model_dump()
+    """What pretrain settles before it begins, by its own rules."""
+    plan = pretrain.plan(pretrain.Config.model_validate(story.tables["pretrain"]), story.model.vocab_size)
+    reached = story.tokens_per_second * 0.97 * plan.model.flops_per_token()
+    training = plan.training
+    costs = estimate(
+        plan.model,
+        tokens=plan.tokens,
+        micro_tokens=training.micro_rows * plan.model.context_length,
+        flops_per_second=reached,
+        checkpoints_kept=training.keep_checkpoints,
+        extra_share=0.0,
+    )
+    tokens = round(story.corpus_bytes / story.bytes_per_token)
     return {
-        "model": model,
-        "training": training,
-        "origins": {key: "preset" if key in tables else "derived" for key in (*model, *training)},
-        "estimate": {
-            "seconds": story.steps * story.seconds_per_step * 0.97,
-            "memory_bytes": round(1.03e9),
-            "disk_bytes": _checkpoint_bytes(story) * 3 + story.corpus_bytes * 2,
-            "parameters": story.model.parameters(),
-        },
+        "model": plan.model.model_dump(),
+        "training": training.model_dump(),
+        "origins": plan.origins,
+        "tokens": plan.tokens,
+        "batch_tokens": plan.batch_tokens,
+        "train_tokens": tokens - tokens // 20,
+        "device": "2 CPU threads",
+        "threads": 2,
+        "precision": "bfloat16",
+        "bf16_speedup": 2.6,
+        "peak_flops": reached / 0.47,
+        "estimate": asdict(costs),
     }

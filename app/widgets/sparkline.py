@@ -61,7 +61,7 @@ def paint_sparkline(
         QPointF(area.left() + index * step, area.bottom() - (math.log(value) - low) / spread * area.height())
         for index, value in enumerate(finite)
     ]
-    painter.setPen(QPen(color, 1.25, join=Qt.PenJoinStyle.RoundJoin))
+    painter.setPen(QPen(color, 1.25))
     painter.drawPolyline(QPolygonF(points))
     if len(finite) < len(values):
         _paint_cross(painter, points[-1], color)

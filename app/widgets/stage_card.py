@@ -133,7 +133,8 @@ class StageCard(QWidget):
     def _paint_number(self, painter: QPainter, p: Palette) -> None:
         baseline = QPointF(self._padding, self.height() - 40)
         painter.setFont(font(20, weight=500))
-        painter.setPen(QColor(p.muted if self._mark is Mark.WAITING else p.text))
+        ink = {Mark.WAITING: p.muted, Mark.FAILED: p.danger}.get(self._mark, p.text)
+        painter.setPen(QColor(ink))
         painter.drawText(baseline, self._words.number)
         advance = QFontMetricsF(painter.font()).horizontalAdvance(self._words.number)
         painter.setFont(font(11))

@@ -67,7 +67,8 @@ class GuessesPicture(QWidget):
         shown = metrics.elidedText(visible(text), Qt.TextElideMode.ElideRight, name)
         painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, shown)
         room = max(line.width() - name - 10 - 46, 10.0)
-        share = probability / max(max((guess[1] for guess in self._guesses), default=1.0), 0.35)
+        best_share = max((guess[1] for guess in self._guesses), default=1.0)
+        share = probability / max(best_share / 0.4 if self._hollow else best_share, 0.0 if self._hollow else 0.35)
         bar = QRectF(name + 10, line.center().y() - _BAR / 2, max(room * share, 3.0), _BAR)
         if self._hollow:
             painter.setPen(QPen(mix(p.border, p.background, 0.6), 1))

@@ -50,7 +50,7 @@ class LossPicture(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         p = colors(self)
-        area = QRectF(self.rect()).adjusted(_LEFT, _TOP, -2, -_BOTTOM)
+        area = QRectF(self.rect()).adjusted(_LEFT, _TOP, -6, -_BOTTOM)
         low, high = self._bounds()
         self._paint_grid(painter, area, low, high, p)
         if self._track.points:
@@ -65,7 +65,7 @@ class LossPicture(QWidget):
         values += [self._guess] if self._guess else []
         # A first step may lie a little above a power of two: not worth an empty half of the chart.
         high = max(2 ** math.ceil(math.log2(max(values, default=8.0) / 1.06)), 1.0)
-        low = min(2 ** math.floor(math.log2(max(min(values, default=0.5), 1e-3) * 1.06)), high / 8)
+        low = min(2 ** math.floor(math.log2(max(min(values, default=0.5), 1e-3) * 1.06)), high / 16)
         return low, high
 
     def _last_step(self) -> int:
@@ -107,7 +107,9 @@ class LossPicture(QWidget):
             pen.setDashPattern([1.4, 2.0])
             painter.setPen(pen)
             painter.drawLine(QPointF(now, area.top()), QPointF(now, area.bottom()))
-        painter.setPen(QPen(QColor(p.focused), 2, join=Qt.PenJoinStyle.RoundJoin))
+        painter.setPen(
+            QPen(QColor(p.focused), 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap, Qt.PenJoinStyle.RoundJoin)
+        )
         painter.drawPolyline(smooth)
         self._paint_validation(painter, area, low, high, p)
         painter.setPen(Qt.PenStyle.NoPen)

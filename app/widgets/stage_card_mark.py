@@ -53,7 +53,7 @@ def paint_mark(painter: QPainter, center: QPointF, mark: Mark, share: float, p: 
     elif mark is Mark.RUNNING:
         painter.setPen(QPen(QColor(p.raised), 2))
         painter.drawEllipse(ring)
-        painter.setPen(QPen(QColor(p.accent), 2, cap=Qt.PenCapStyle.FlatCap))
+        painter.setPen(QPen(QColor(p.accent), 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
         painter.drawArc(ring, 90 * 16, -round(max(share, 0.06) * 360 * 16))
     else:
         pen = QPen(QColor(p.border), 1.25)
@@ -69,5 +69,6 @@ def _paint_strokes(
     painter: QPainter, center: QPointF, color: str, points: list[tuple[float, float]], size: float
 ) -> None:
     scale = size / 14
-    painter.setPen(QPen(QColor(color), 1.6 * scale, cap=Qt.PenCapStyle.RoundCap, join=Qt.PenJoinStyle.RoundJoin))
+    round_cap, round_join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
+    painter.setPen(QPen(QColor(color), 1.6 * scale, Qt.PenStyle.SolidLine, round_cap, round_join))
     painter.drawPolyline(QPolygonF([center + QPointF(x * scale, y * scale) for x, y in points]))

@@ -93,7 +93,7 @@ class Timeline(QWidget):
                 painter.drawText(QPointF(left + 2, 11), span.title)
 
     def _paint_mark(self, painter: QPainter, p: Palette, elapsed: float) -> None:
-        x = self._x(elapsed)
+        x = min(max(self._x(elapsed), 4.0), self.width() - 4.0)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(p.text))
         painter.drawRect(QRectF(x - 0.75, _TOP - 3, 1.5, _BAR + 16))
@@ -106,8 +106,8 @@ class Timeline(QWidget):
         painter.drawText(QPointF(left, 11), text)
 
     def _paint_ruler(self, painter: QPainter, p: Palette) -> None:
-        """Long strokes with their time where some 200 px have passed, short ones between."""
-        long = next((step for step in _STEPS if self._x(step) >= 150), max(self.total, 1.0))
+        """Long strokes with their time where at least 200 px have passed, short ones between."""
+        long = next((step for step in _STEPS if self._x(step) >= 200), max(self.total, 1.0))
         painter.setFont(font(11))
         metrics = QFontMetricsF(painter.font())
         end = metrics.horizontalAdvance(clock(self.total))

@@ -22,7 +22,7 @@ def test_the_run_is_at_step_348_of_600_and_adds_up(tmp_path: Path) -> None:
     assert not any(isinstance(event, UnknownEvent) for event in events)
     steps = [event for event in events if isinstance(event, StepMetrics)]
     assert [event.step for event in steps] == list(range(1, 349))
-    assert steps[-1].loss == pytest.approx(0.80)
+    assert steps[-1].loss == pytest.approx(0.80, abs=0.01)
     assert steps[0].loss == pytest.approx(math.log(1024), rel=0.1)
     assert steps[-1].seconds == pytest.approx(348 * 4096 / 13_240)
     assert [event.step for event in events if isinstance(event, Validation)] == [100, 200, 300]
