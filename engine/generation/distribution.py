@@ -71,9 +71,17 @@ def describe(
 ) -> Distribution:
     """Filters a row of logits [V] and names its `count` likeliest tokens."""
     result = filtered(logits, sampling, previous_ids)
-    likeliest = np.argsort(-logits, kind="stable")[:count]
-    candidates = tuple(_candidate(int(token_id), text_of(int(token_id)), logits, result) for token_id in likeliest)
+    candidates = tuple(
+        _candidate(token_id, text_of(token_id), logits, result) for token_id in _likeliest(logits, count)
+    )
     return Distribution(logits, tuple(previous_ids), result, candidates)
+
+
+def _likeliest(logits: NDArray[np.float32], count: int) -> list[int]:
+    """The `count` largest, largest first, without sorting the whole vocabulary."""
+    count = min(count, logits.size)
+    best = np.argpartition(-logits, count - 1)[:count] if count > 0 else np.empty(0, dtype=np.int64)
+    return sorted(best.tolist(), key=lambda token_id: (-logits[token_id], token_id))
 
 
 def _candidate(token_id: int, text: str, logits: NDArray[np.float32], result: Filtered) -> Candidate:
