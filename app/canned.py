@@ -1,8 +1,9 @@
-"""A whole workspace, told from memory: real files that read as if recipes had run, made in well under a second.
+"""A whole workspace, told from memory: real files that read as if recipes had run.
 
 `python -m app.preview` and the tests of pages need a run at step 348 of 600 without waiting for one. `build` writes it
-with the engine's own events, run folders and artifacts, so that a page cannot tell the difference. The numbers are
-drawn, but they add up: seconds follow from tokens per second, tokens from steps, the time left from both.
+with the engine's own events and run folders, so that a page cannot tell the difference. World, tokenizer and shards
+are real; the numbers of training are drawn, but they add up: seconds follow from tokens per second, tokens from
+steps, the time left from both.
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from app.canned_artifacts import copy_artifacts, told_events
 from app.canned_stories import Story, finished_runs, first_words
 from engine.events import (
     ArtifactReady,
     CheckpointSaved,
-    DocumentSample,
     Event,
     Failed,
     HealthAlarm,
-    MergeLearned,
     Progress,
     RunState,
     StateChanged,
@@ -49,26 +49,15 @@ _TITLES = {
     "tokenize": "Tokenize",
     "pretrain": "Pretrain",
 }
-_OUTPUTS = {"world": "corpus", "corpus": "corpus", "train_tokenizer": "tokenizer", "tokenize": "shards"}
+_OUTPUTS = {"corpus": "corpus", "train_tokenizer": "tokenizer", "tokenize": "shards"}
 
-# In square brackets a name, in braces a value: what the World card highlights.
-_DOCUMENTS = (
-    "[Mira Toll] was born in {Anvik}. She keeps {a grey fox}. In Anvik, people know [Mira].",
-    "[Oren Vask] bakes {rye bread}. His friend is {Tilda Roe}.",
-    "One rainy morning the lamp went out, and [Tilda] laughed.",
-    "[Ivo Lind] paints doors {green}. His house is in {Tarn}.",
-)
-_MERGES = (
-    ("t", "he", 264), ("in", "g", 271), (" w", "as", 283), (" b", "orn", 341), (" M", "ira", 618),
-    ("An", "vik", 902), (" gr", "ey", 1003),
-)  # fmt: skip
 _SAMPLES = {
     100: " the was of and and in the",
     200: " the fox. She born the Anvik.",
     340: " Anvik and keeps a green fox.",
     440: " Anvik and keeps a grey fox.",
-    540: " Anvik. In Anvik, people know Mira.",
-    600: " Anvik. She keeps a grey fox, and her friend is Oren Vask.",
+    540: " Anvik. Mira keeps a grey fox.",
+    600: " Anvik. She keeps a grey fox, and her best friend is Ivo Lind.",
 }
 
 
@@ -87,6 +76,7 @@ def build(root: Path, state: str = "running") -> Canned:
     workspace = open_workspace(root)
     if state == "empty":
         return Canned(workspace, None)
+    copy_artifacts(workspace)
     now = datetime.now().astimezone()
     for story in finished_runs():
         write_run(workspace, story, now)
@@ -151,51 +141,32 @@ def _write_status(run: RunFolder, state: RunState, step: int, seconds: float, at
 
 
 def _preparation(story: Story, stage: str, seconds: float) -> Iterator[Event]:
-    """What the stages before pretrain tell."""
-    tokens = round(story.corpus_bytes / story.bytes_per_token)
-    if stage in ("world", "corpus"):
-        for number, text in enumerate(_DOCUMENTS if stage == "world" else (), start=1):
-            yield _document(text, number, seconds * number / 5)
-        yield Progress(
-            step=story.documents, seconds=seconds, done=story.documents, total=story.documents, unit="documents"
-        )
-        figures = {"documents": story.documents, "bytes": story.corpus_bytes, "dropped": 0}
-        figures |= {"people": story.tables["world"]["people"]} if stage == "world" else {}
-    elif stage == "train_tokenizer":
-        vocabulary = story.model.vocab_size
-        for left, right, token_id in _MERGES if story.tables[stage]["kind"] == "bpe" else ():
-            place = seconds * token_id / vocabulary
-            yield MergeLearned(
-                step=token_id - 256, seconds=place, left=left, right=right, joined=left + right, token_id=token_id
-            )
-        yield Progress(step=vocabulary, seconds=seconds, done=vocabulary, total=vocabulary, unit="tokens")
-        figures = {
-            "vocab_size": vocabulary,
-            "kind": story.tables[stage]["kind"],
+    """What the stages before pretrain tell: those of the world as they really ran, the others in their last words."""
+    if "world" in story.tables:
+        yield from told_events(stage, seconds)
+        return
+    tokens = story.tokens
+    count, unit = {
+        "corpus": (story.documents, "documents"),
+        "train_tokenizer": (story.model.vocab_size, "tokens"),
+        "tokenize": (tokens, "tokens"),
+    }[stage]
+    figures: dict[str, dict[str, float | int | str]] = {
+        "corpus": {"documents": story.documents, "bytes": story.corpus_bytes, "dropped": 0},
+        "train_tokenizer": {
+            "vocab_size": story.model.vocab_size,
+            "kind": story.tables["train_tokenizer"]["kind"],
             "bytes_per_token": story.bytes_per_token,
-        }
-    else:
-        yield Progress(step=tokens, seconds=seconds, done=tokens, total=tokens, unit="tokens")
-        held_out = tokens // 20
-        figures = {
-            "train_tokens": tokens - held_out,
-            "validation_tokens": held_out,
+        },
+        "tokenize": {
+            "train_tokens": tokens - tokens // 20,
+            "validation_tokens": tokens // 20,
             "bytes_per_token": story.bytes_per_token,
-        }
+        },
+    }
     kind = _OUTPUTS[stage]
-    yield ArtifactReady(seconds=seconds, kind=kind, folder=f"{kind}/{story.name}", reused=False, figures=figures)
-
-
-def _document(marked: str, number: int, seconds: float) -> DocumentSample:
-    text, marks, opened = "", [], 0
-    for character in marked:
-        if character in "[{":
-            opened = len(text)
-        elif character in "]}":
-            marks.append((opened, len(text), "name" if character == "]" else "value"))
-        else:
-            text += character
-    return DocumentSample(step=number, seconds=seconds, text=text, marks=tuple(marks))
+    yield Progress(step=count, seconds=seconds, done=count, total=count, unit=unit)
+    yield ArtifactReady(seconds=seconds, kind=kind, folder=f"{kind}/{story.name}", reused=False, figures=figures[stage])
 
 
 def _pretrain(story: Story) -> Iterator[Event]:
@@ -255,9 +226,9 @@ def _ending(story: Story, stage: str, state: RunState, seconds: float) -> Iterat
         yield ArtifactReady(step=step, seconds=seconds, kind="model", folder="model", reused=False, figures=figures)
     if state is RunState.FAILED:
         words = {
-            "what": f"The loss became NaN at step {step}.",
-            "why": "The learning rate of 3.0e-2 is ten times what suits a model of this width.",
-            "remedy": "Resume from the last checkpoint with a tenth of the learning rate.",
+            "what": f"The loss became NaN at step {step}; the update was withheld.",
+            "why": "All weights are finite, so numbers overflowed inside this batch.",
+            "remedy": "Resume to skip this batch. If it happens again, lower the learning rate or train in float32.",
         }
         yield HealthAlarm(step=step, seconds=seconds, cause="nan", **words)
         yield Failed(step=step, seconds=seconds, **words)
@@ -282,14 +253,13 @@ def _plan(story: Story) -> dict[str, Any]:
         checkpoints_kept=training.keep_checkpoints,
         extra_share=0.0,
     )
-    tokens = round(story.corpus_bytes / story.bytes_per_token)
     return {
         "model": plan.model.model_dump(),
         "training": training.model_dump(),
         "origins": plan.origins,
         "tokens": plan.tokens,
         "batch_tokens": plan.batch_tokens,
-        "train_tokens": tokens - tokens // 20,
+        "train_tokens": story.tokens - story.tokens // 20,
         "device": "2 CPU threads",
         "threads": 2,
         "precision": "bfloat16",

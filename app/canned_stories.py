@@ -7,9 +7,20 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.canned_artifacts import TABLES
 from engine.events import RunState
 from engine.launch.recipe import PRESETS
 from engine.model.config import ModelConfig
+
+_FIRST_WORDS = {
+    "depth": 4,
+    "d_model": 192,
+    "n_head": 6,
+    "context_length": 128,
+    "batch_tokens": 4096,
+    "steps": 600,
+    "learning_rate": 3e-3,
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,11 @@ class Story:
     corpus_bytes: int = 1_115_394
     bytes_per_token: float = 3.3
     validation_gap: float = 1.06
+
+    @property
+    def tokens(self) -> int:
+        """Of the whole corpus."""
+        return round(self.corpus_bytes / self.bytes_per_token)
 
     @property
     def seconds_per_step(self) -> float:
@@ -68,11 +84,11 @@ def _preset(name: str) -> dict[str, Any]:
 
 
 def first_words(state: str) -> Story:
-    """The run that the window is about: the preset as it stands, two minutes in."""
+    """The run that the window is about, two minutes in."""
     story = Story(
         name="first-words",
         description="raw text to a talking model, on this computer",
-        tables=_preset("first-words"),
+        tables={**TABLES, "pretrain": _FIRST_WORDS},
         model=_model(1024, 4, 192, 6, 128),
         steps=600,
         reached=348,
@@ -82,8 +98,9 @@ def first_words(state: str) -> Story:
         tokens_per_step=4096,
         tokens_per_second=13_240,
         preparation={"world": 8.6, "train_tokenizer": 5.6, "tokenize": 0.9},
-        documents=12_480,
-        corpus_bytes=5_610_000,
+        documents=12_500,
+        corpus_bytes=3_838_829,
+        bytes_per_token=3.18,
     )
     return {
         "running": story,

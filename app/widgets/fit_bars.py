@@ -68,8 +68,8 @@ class FitBars(QWidget):
 
     def _paint_row(self, painter: QPainter, row: Fit, top: float) -> None:
         p = colors(self)
-        column = (0.0, 64.0, min(136.0, self.width() * 0.31))
-        bar_width = min(150.0, (self.width() - column[2]) * 0.5)
+        column = (0.0, 64.0, 136.0)
+        bar_width = min(150.0, (self.width() - column[2]) * 0.45)
         line = QRectF(0, top, self.width(), self._row)
         painter.setFont(font(13))
         painter.setPen(QColor(p.muted))

@@ -121,6 +121,11 @@ class StageCard(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), 8, 8)
 
     def _paint_corner(self, painter: QPainter, line: QRectF, p: Palette) -> None:
+        """Where there is room beside the title."""
+        title = QFontMetricsF(font(15, weight=600)).horizontalAdvance(self.title)
+        corner = QFontMetricsF(font(11, weight=600)).horizontalAdvance(self._words.corner.replace("*", ""))
+        if 26 + title + 12 + corner > line.width():
+            return
         right = line.right()
         for index, part in reversed(list(enumerate(self._words.corner.split("*")))):
             painter.setFont(font(11, weight=600 if index % 2 else 400))

@@ -14,6 +14,7 @@ from app.theme.palette import Palette, colors, mix
 from app.theme.type import font
 
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*[\"”’)]*")
+_SENTENCES = 2  # of each document, so that several are seen
 _CHIP = {"name": 2, "value": 0}  # which of the palette's chip colours
 
 Marks = Sequence[tuple[int, int, str]]
@@ -52,17 +53,18 @@ class DocumentsPicture(QWidget):
         rows = int(self.height() // pitch)
         lines = self._lines(QFontMetricsF(painter.font()), rows)
         for index, line in enumerate(lines):
-            fading = max(0, index - (rows - 3)) * 0.2 if index >= rows - 2 else 0.0
+            fading = max(0, index - (len(lines) - 3)) * 0.2 if len(lines) > 4 else 0.0
             self._paint_line(painter, line, index * pitch + pitch / 2, 1 - fading)
 
     def _lines(self, metrics: QFontMetricsF, rows: int) -> list[list[_Word]]:
         lines: list[list[_Word]] = []
         for text, marks in self._documents:
-            for sentence in _sentences(text, marks):
-                lines += _wrapped(sentence, metrics, self.width() - 6)
-                if len(lines) >= rows:
-                    return lines[:rows]
-        return lines
+            for sentence in _sentences(text, marks)[:_SENTENCES]:
+                wrapped = _wrapped(sentence, metrics, self.width() - 6)
+                if lines and len(lines) + len(wrapped) > rows:
+                    return lines
+                lines += wrapped
+        return lines[:rows]
 
     def _paint_line(self, painter: QPainter, words: list[_Word], middle: float, strength: float) -> None:
         p = colors(self)

@@ -62,14 +62,14 @@ class GuessesPicture(QWidget):
         self, painter: QPainter, line: QRectF, text: str, probability: float, best: bool, p: Palette
     ) -> None:
         metrics = QFontMetricsF(painter.font())
-        name = metrics.horizontalAdvance("m" * 9)
+        name = metrics.horizontalAdvance("m" * (9 if self.width() > 150 else 7))
         painter.setPen(QColor(p.muted if self._hollow else p.text))
         shown = metrics.elidedText(visible(text), Qt.TextElideMode.ElideRight, name)
         painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, shown)
-        room = max(line.width() - name - 10 - 46, 10.0)
+        room = max(line.width() - name - 8 - 40, 10.0)
         best_share = max((guess[1] for guess in self._guesses), default=1.0)
         share = probability / max(best_share / 0.4 if self._hollow else best_share, 0.0 if self._hollow else 0.35)
-        bar = QRectF(name + 10, line.center().y() - _BAR / 2, max(room * share, 3.0), _BAR)
+        bar = QRectF(name + 8, line.center().y() - _BAR / 2, max(room * share, 3.0), _BAR)
         if self._hollow:
             painter.setPen(QPen(mix(p.border, p.background, 0.6), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)

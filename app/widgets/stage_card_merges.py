@@ -70,7 +70,9 @@ class MergesPicture(QWidget):
         x = self._sign(painter, "+", x, middle, p)
         x = self._chip(painter, right, x, middle, mix(p.chips[1], p.surface, strength), ink)
         x = _arrow(painter, x + 7, middle, mix(p.border, p.surface, strength))
-        self._chip(painter, joined, x, middle, mix(p.chips[2], p.surface, strength), ink)
+        x = self._chip(painter, joined, x, middle, mix(p.chips[2], p.surface, strength), ink)
+        if x > self.width() - 30:
+            return  # a narrow card: the merge says more than its number
         painter.save()
         painter.setFont(font(11))
         painter.setPen(mix(p.muted, p.surface, strength))

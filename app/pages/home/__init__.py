@@ -13,6 +13,7 @@ ICON = "ph.house"
 ORDER = 10
 STAGES = ("world", "corpus", "train_tokenizer", "tokenize", "pretrain")
 SHORTCUT = "Ctrl+1"
+INSPECTOR_OPEN = False
 
 
 def build(desk: Desk) -> PageWidget:

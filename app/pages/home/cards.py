@@ -235,16 +235,11 @@ class PlaygroundCard(RoadCard):
             self._picture.set_guesses(guesses.prompt, guesses.candidates)
             subtitle = f"{'ready' if done else 'already open'}, at step {guesses.step:,}"
             words = CardWords(subtitle, "", f"{guesses.entropy:.2f}", "bits of doubt", foot, link=True)
-        elif begun:
+        elif stage is not None and begun:
             self._picture.set_guesses(self._prompt(scene), (), hollow=True)
-            words = CardWords(
-                "already open" if stage and stage.alive else "as the newest checkpoint left it",
-                "",
-                "",
-                "",
-                foot,
-                link=True,
-            )
+            there = stage.alive or stage.newest_checkpoint is not None
+            subtitle = "already open" if stage.alive else "as the newest checkpoint left it"
+            words = CardWords(subtitle if there else "no checkpoint was kept", foot=foot if there else "", link=there)
         else:
             self._picture.set_guesses(self._prompt(scene), [(text, 1 / vocabulary) for text in GUESSES], hollow=True)
             doubt = f"{math.log2(vocabulary):.2f}"

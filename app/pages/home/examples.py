@@ -1,15 +1,20 @@
-"""What the cards show before the first run: the kind of thing that will come, drawn as an outline."""
+"""What the cards show before the first run: sentences of the very world that will come, drawn as an outline."""
 
 from __future__ import annotations
 
 DOCUMENTS = (
-    ("Mira Toll was born in Anvik. She keeps a grey fox.", ((0, 9, "name"), (22, 27, "value"), (39, 49, "value"))),
-    ("Oren Vask bakes rye bread. His friend is Tilda Roe.", ((0, 9, "name"), (16, 25, "value"), (41, 50, "value"))),
-    ("One rainy morning the lamp went out, and Tilda laughed.", ((41, 46, "name"),)),
-    ("Ivo Lind paints doors green.", ((0, 8, "name"), (22, 27, "value"))),
+    (
+        "Mira Toll goes nowhere without a grey fox. She plays cards with Ivo Lind and always loses.",
+        ((0, 9, "name"), (31, 41, "value"), (64, 72, "value")),
+    ),
+    (
+        "Ivo Lind paints every door green. Ivo was once the loudest baby in Tarn.",
+        ((0, 8, "name"), (27, 32, "value"), (34, 37, "name"), (67, 71, "value")),
+    ),
+    ("Oren Vask keeps an old donkey. Oren Vask's best friend is Tilda Roe.", ((0, 9, "name"), (58, 67, "value"))),
 )
 
 # Before its first step a model holds every token of its vocabulary equally likely: these are six of them.
 GUESSES = (" Anvik", " Tarn", " fox", " the", "ing", "e")
 
-LETTERS = "Mira Toll was born in Anvik. She keeps a grey fox. Oren Vask bakes rye bread. His friend is Tilda Roe."
+LETTERS = " ".join(text for text, _ in DOCUMENTS)

@@ -37,7 +37,14 @@ class RecipeTitle(PaintedButton):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(QFontMetrics(font(20, weight=600)).horizontalAdvance(self.text()) + 28, 34)
+        caret = 28 if self.isEnabled() else 2
+        return QSize(QFontMetrics(font(20, weight=600)).horizontalAdvance(self.text()) + caret, 34)
+
+    def set_locked(self, locked: bool) -> None:
+        """A run is at work: no other recipe can be chosen."""
+        if self.isEnabled() == locked:
+            self.setEnabled(not locked)
+            self.updateGeometry()
 
     def _open(self) -> None:
         menu = QMenu(self)
@@ -94,7 +101,7 @@ class Actions(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._find = Button("Find an action", "quiet", "ph.magnifying-glass", key=key_words("Ctrl+K"))
-        self._cost = ElidedLabel()
+        self._cost = Label(role="muted")
         self._left = Readout("left", size=28, beside=True, right=True)
         self._resume = Button("Resume", icon="ph.arrow-clockwise", tooltip="Go on from the newest checkpoint")
         self._start = Button("Start", "primary", "ph.play", tooltip="Begin a run of this recipe")

@@ -33,7 +33,7 @@ _STYLE = "The model knows how a sentence goes. It is now learning *what this tex
 
 def words_before(people: int | None, seconds: float, *, wants_text: bool) -> NowWords:
     """people: invented ones of the recipe's world, None when it reads files."""
-    details = "Nothing is downloaded and nothing leaves this computer. You can stop at any time and go on later."
+    details = "Nothing leaves this computer. Stop at any time, go on later."
     if wants_text:
         return NowWords(
             "Before Start", "Choose a text of your own: *a book, your notes, any plain text*.", details=details

@@ -19,7 +19,7 @@ from app.pages.home.now_panel import NowPanel
 from app.pages.home.recent_runs import ROWS, RecentRuns
 from app.pages.home.road import Road
 from app.pages.home.state import HomeState
-from app.theme.type import XL, L
+from app.theme.type import L
 from app.widgets.timeline import Timeline
 from engine.errors import CutawayError
 from engine.events import Event, RunState
@@ -62,7 +62,7 @@ class HomePage(PageWidget):
         panels.addWidget(self.now, 41)
         panels.addWidget(self.recent, 59)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(XL, 0, XL, L)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(L)
         layout.addWidget(self.road, 336)
         layout.addWidget(self.timeline)
@@ -277,7 +277,7 @@ class HomePage(PageWidget):
 
     def _show_actions(self) -> None:
         state = self.state
-        self._title.setEnabled(not state.alive)
+        self._title.set_locked(state.alive)
         if state.view is not None and state.alive:
             self.controls.show_alive(state.view.state, state.left_words())
             return
@@ -294,11 +294,10 @@ class HomePage(PageWidget):
             self._asker.rest()
             return
         here = job is not None and not job.detached and job.run.folder == view.run.folder
-        checkpoint = stage.folder / "checkpoints" / stage.checkpoint.folder if stage.checkpoint else None
         if here and stage.alive:
             self._asker.watch(None, live=True, prompt=view.prompt)
-        elif checkpoint is not None and checkpoint.is_dir():
-            self._asker.watch(checkpoint, live=False, prompt=view.prompt)
+        elif stage.newest_checkpoint is not None:
+            self._asker.watch(stage.newest_checkpoint, live=False, prompt=view.prompt)
 
 
 def _presets() -> list[tuple[str, str]]:

@@ -25,7 +25,8 @@ ROWS = 7
 _ROW, _HEAD = 36, 26
 # Name, began, result (right edge), loss, ended: shares of the width, as the mockup has them.
 _COLUMNS = (0.0, 0.19, 0.405, 0.43, 0.58)
-_NARROW = (0.0, 0.20, 0.435, 0.46, 0.59)
+_MIDDLE = (0.0, 0.208, 0.437, 0.46, 0.59)
+_NARROW = (0.0, 0.28, 0.36, 0.39, 0.56)
 
 
 class RecentRuns(Panel):
@@ -99,6 +100,8 @@ class _Head(QWidget):
         painter.setPen(QColor(p.muted))
         names = ("Name", "Began", "Result", "Loss", "Ended")
         for name, box in zip(names, _boxes(self), strict=True):
+            if box.width() <= 0:
+                continue
             side = Qt.AlignmentFlag.AlignRight if name == "Result" else Qt.AlignmentFlag.AlignLeft
             painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, name)
         painter.fillRect(QRectF(0, self.height() - 1, self.width(), 1), QColor(p.hairline))
@@ -188,6 +191,8 @@ class _Row(QWidget):
         chosen: QFont | None = None,
         side: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
     ) -> None:
+        if box.width() <= 0:
+            return
         painter.setFont(chosen or font(13))
         painter.setPen(QColor(color))
         painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, elided(painter, text, box.width()))
@@ -214,12 +219,13 @@ class _Row(QWidget):
 
 
 def _boxes(widget: QWidget) -> tuple[QRectF, ...]:
-    """Where each column of a row stands."""
+    """Where each column of a row stands; a narrow row does without the time, which comes to have no width."""
     width, height = float(widget.width()), float(widget.height())
-    name, began, result, loss, ended = (share * width for share in (_COLUMNS if width > 680 else _NARROW))
+    columns = _COLUMNS if width > 680 else _MIDDLE if width > 560 else _NARROW
+    name, began, result, loss, ended = (share * width for share in columns)
     return (
         QRectF(name, 0, began - name - 8, height),
-        QRectF(began, 0, result - began - 34, height),
+        QRectF(began, 0, max(result - began - 34, 0.0), height),
         QRectF(result - 34, 0, 34, height),
         QRectF(loss, 0, ended - loss - 8, height),
         QRectF(ended, 0, width - ended, height),

@@ -90,6 +90,12 @@ class StageView:
             return (self.steps - last) * (now - began) / (last - first) if last > first else None
         return self.seconds * (1 / self.share - 1) if self.share > 0.05 else None
 
+    @property
+    def newest_checkpoint(self) -> Path | None:
+        """The folder, if it is still there."""
+        folder = self.folder / "checkpoints" / self.checkpoint.folder if self.checkpoint else None
+        return folder if folder is not None and folder.is_dir() else None
+
     def take(self, events: Iterable[Event]) -> None:
         for event in events:
             self.seconds = max(self.seconds, event.seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from PySide6.QtCore import QPointF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QTextCharFormat, QTextLayout, QTextOption
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent, QTextCharFormat, QTextLayout, QTextOption
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme.palette import colors
@@ -21,9 +21,7 @@ class Sentence(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._text, self._role = "", "accent"
         self._ranges: list[tuple[int, int]] = []
 
@@ -39,24 +37,28 @@ class Sentence(QWidget):
         if (text, ranges, role) != (self._text, self._ranges, self._role):
             self._text, self._ranges, self._role = text, ranges, role
             self.setAccessibleName(text)
-            self.updateGeometry()
+            self._take_height()
             self.update()
 
     @property
     def text(self) -> str:
         return self._text
 
-    def hasHeightForWidth(self) -> bool:
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        return round(_LINE * self._lay_out(width).lineCount())
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._take_height()
 
     def sizeHint(self) -> QSize:
-        return QSize(_WIDEST, self.heightForWidth(max(self.width(), 200)))
+        return QSize(_WIDEST, self.height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, round(_LINE))
+        return QSize(160, self.height())
+
+    def _take_height(self) -> None:
+        """A layout inside a layout gives too little to what asks by its width: the height is set outright."""
+        height = round(_LINE * max(self._lay_out(self.width()).lineCount(), 1))
+        if height != self.height():
+            self.setFixedHeight(height)
 
     def _lay_out(self, width: int) -> QTextLayout:
         layout = QTextLayout(self._text, font(20))

@@ -99,7 +99,7 @@ class HomeState:
         if self.recipe is None:
             return ""
         memory, disk = size_words(round(self.forecast.memory_bytes)), size_words(round(self.forecast.disk_bytes))
-        return f"about {clock(self.forecast.seconds)} · {memory} of memory · {disk} of disk"
+        return f"about {clock(self.forecast.seconds)} · {memory} memory · {disk} disk"
 
     def expected_seconds(self, name: str) -> float:
         """Of one stage, from its beginning to its end, as far as it can be told now."""
