@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import shiboken6
 from PySide6.QtCore import QEvent, QObject, QSize, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog
@@ -86,8 +87,8 @@ def run_window(argv: Sequence[str]) -> int:
     try:
         return app.exec()
     finally:
-        window.deleteLater()
         desk.close()
+        shiboken6.delete(window)  # while everything that it listens to is still there
         hooks.remove()
 
 

@@ -7,23 +7,64 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
+import engine.stages
+from engine.launch.recipe import Recipe, recipe_from_json
 from engine.store.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from app.jobs.desk import Desk
+    from app.jobs.settings import Settings
 
 if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+TOY_STAGES = Path(__file__).parent / "app" / "toy_stages"
 _PATIENCE_SECONDS = 3.0
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return open_workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def toy_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.stages, "__path__", [*engine.stages.__path__, str(TOY_STAGES)])
+
+
+@pytest.fixture
+def counting(toy_stages: None) -> Callable[..., Recipe]:
+    """counting(steps=5, seconds_a_step=0.01, ...) -> a recipe of one toy stage, which the real registry finds."""
+
+    def recipe(name: str = "count", **config: Any) -> Recipe:
+        return recipe_from_json({"name": name, "description": "", "stages": {"counting": config}})
+
+    return recipe
+
+
+@pytest.fixture
+def settings(qapp: Any, tmp_path: Path) -> Settings:
+    from app.jobs.settings import Settings
+
+    return Settings(tmp_path / "settings.ini")
+
+
+@pytest.fixture
+def desk(settings: Settings, workspace: Workspace) -> Iterator[Desk]:
+    """Over a real engine thread and a real workspace."""
+    from app.jobs.desk import make_desk
+
+    desk = make_desk(settings, workspace)
+    desk.open()
+    yield desk
+    desk.close()
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from engine.errors import CutawayError
 
 _LOG_BYTES = 2**20
 _SAME_AGAIN_SECONDS = 10.0
+_REMEMBERED = 200
 
 
 class ErrorHooks:
@@ -68,12 +69,16 @@ class ErrorHooks:
             self._before[0](kind, error, trace)
             return
         details = "".join(traceback.format_exception(kind, error, trace))
+        # A paintEvent that failed leaves its QPainter in the traceback, alive; Qt crashes when its device goes first.
+        traceback.clear_frames(trace)
         if self._is_news(details):
             self._write(details)
             self.tell(error if isinstance(error, CutawayError) else _in_words(kind, error, details))
 
     def _is_news(self, details: str) -> bool:
         now = time.monotonic()
+        if len(self._told) > _REMEMBERED:
+            self._told.clear()
         recent = self._told.get(details, -_SAME_AGAIN_SECONDS)
         self._told[details] = now
         return now - recent >= _SAME_AGAIN_SECONDS

@@ -163,7 +163,8 @@ class JobQueue(QObject):
         else:
             job.state = RunState.STARTING
             control = Control(job.run.control_folder)
-            job.worker = Worker(job.run, control, self._settings.device, self._settings.threads)
+            settings = self._settings
+            job.worker = Worker(job.run, control, settings.device, settings.threads, _seed(job.run))
             self._engine.drive(job.worker, self._on_event, self._on_end)
         self.began.emit(job)
         self.changed.emit()
@@ -255,3 +256,9 @@ class JobQueue(QObject):
         self.current = None
         self.ended.emit(job)
         self._next()
+
+
+def _seed(run: RecipeRun) -> int:
+    """What goes on must go on with the seed that it began with, wherever that was."""
+    first = run.stage_folder(0)
+    return first.record().seed if (first.path / "run.json").is_file() else 1

@@ -149,6 +149,5 @@ def test_the_status_of_each_stage_is_told(desk: Desk, qtbot: QtBot, counting: Co
 
 def test_a_canned_run_reads_to_its_end(desk: Desk, qtbot: QtBot) -> None:
     canned = build(desk.workspace.root, "paused")
-    pytest.importorskip("engine.stages.pretrain")
     desk.feed.follow(canned.folder)
     qtbot.waitUntil(lambda: steps(desk.feed.history("pretrain"))[-1:] == [348])

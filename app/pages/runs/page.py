@@ -25,6 +25,7 @@ from app.widgets.panel import Panel
 from engine.errors import CutawayError
 
 _NARROW = 960
+_CHILDREN = Qt.FindChildOption.FindDirectChildrenOnly
 _HERE = Qt.ShortcutContext.WidgetShortcut
 
 
@@ -90,6 +91,13 @@ class RunsPage(PageWidget):
         ):
             control.clicked.connect(self._action(text, key, run, control).trigger)
         self._action("Bring the deleted runs back", "Ctrl+Z", self.trash.take_back)
+        # In a widget of their own, so that hiding and showing them never makes a window of one.
+        self._controls = QWidget()
+        row = QHBoxLayout(self._controls)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(M)
+        for widget in (self._filter, self._copy, self._reveal, self._delete, self._talk, self._resume, self._open):
+            row.addWidget(widget)
 
     def _action(self, text: str, key: str, run: Callable[[], None], control: QWidget | None = None) -> QAction:
         """Its key holds in the table, so that a letter typed into the filter stays a letter."""
@@ -113,7 +121,7 @@ class RunsPage(PageWidget):
         return (self._count,)
 
     def header_right(self) -> Sequence[QWidget]:
-        return (self._filter, self._copy, self._reveal, self._delete, self._talk, self._resume, self._open)
+        return (self._controls,)
 
     def shown(self) -> None:
         self.desk.runs.watch(self, True)
@@ -171,7 +179,7 @@ class RunsPage(PageWidget):
             self.table.choose([self._wanted])
             self._wanted = None
         self._stack.setCurrentWidget(self._all if runs or not self.desk.runs.loaded else self._empty)
-        for widget in self.header_right():
+        for widget in self._controls.findChildren(QWidget, options=_CHILDREN):
             widget.setVisible(bool(runs))
         self._show_count()
         self._show_chosen()
