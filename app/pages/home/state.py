@@ -15,7 +15,6 @@ from engine.errors import CutawayError
 from engine.events import RunState
 from engine.launch.local import RecipeRun
 from engine.launch.recipe import Recipe, load_recipe
-from engine.store.machine import read_machine
 from engine.store.workspace import Workspace
 
 _ROLES = {RunState.DONE: "ok", RunState.FAILED: "danger", RunState.DIED: "warning", RunState.STOPPED: "border"}
@@ -52,7 +51,7 @@ class HomeState:
             self.recipe, self.forecast, self.trouble = run.recipe, Forecast({}), error
 
     def _take(self, recipe: Recipe) -> None:
-        self.forecast = forecast(recipe, read_machine(self.workspace))
+        self.forecast = forecast(recipe, self.workspace)
         self.recipe, self.trouble = recipe, None
 
     @property
