@@ -19,7 +19,7 @@ from app.widgets.progress_ring import paint_ring
 WIDTH = 84
 MARKS = ("none", "done", "running", "paused", "failed")
 _ROAD_X = 8.5
-_FRAME_MS = 80
+_FRAME_MS = 160
 
 
 @dataclass(frozen=True)
