@@ -106,7 +106,9 @@ class ComputingPanel(Panel):
         cores, logical = psutil.cpu_count(logical=False) or 1, psutil.cpu_count() or 1
         chosen = self._desk.settings.threads
         words = f"{cores} physical core{'s' if cores != 1 else ''}, {logical} logical. "
-        self._threads_row.set_effect(words + (f"{chosen} are used." if chosen else "The physical cores are used."))
+        self._threads_row.set_effect(
+            words + (f"{chosen} {'is' if chosen == 1 else 'are'} used." if chosen else "The physical cores are used.")
+        )
 
 
 def speed_words(machine: Machine) -> str:
