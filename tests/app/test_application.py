@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QObject, QSize, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QWidget
@@ -168,12 +169,12 @@ def test_a_run_that_died_is_offered_once(
 ) -> None:
     run = died(desk.workspace, counting(steps=3))
     window = MainWindow(desk)
-    qtbot.addWidget(window)
     answer(key)
     offer_to_resume(window, desk, [read_summary(desk.workspace, run.folder)])
     qtbot.waitUntil(lambda: desk.jobs.current is None and run.status().state is state)
     assert desk.settings.offered == run.folder.name
     offer_to_resume(window, desk, [read_summary(desk.workspace, run.folder)])  # would wait for ever if it asked again
+    shiboken6.delete(window)
 
 
 def died(workspace: Workspace, recipe: Recipe) -> RecipeRun:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -27,12 +28,12 @@ Counting = Callable[..., Recipe]
 
 
 @pytest.fixture
-def window(desk: Desk, qtbot: QtBot) -> MainWindow:
+def window(desk: Desk, qtbot: QtBot, toy_stages: None) -> Iterator[MainWindow]:
     window = MainWindow(desk)
-    qtbot.addWidget(window)
     window.show_page("home")
     window.show()
-    return window
+    yield window
+    shiboken6.delete(window)  # at once: a page that is asked to refresh later would not find the toy stage
 
 
 def answer(key: str) -> None:
@@ -128,8 +129,8 @@ def test_a_detached_run_goes_on_without_the_window_and_is_found_by_the_next(
     assert desk.jobs.current is not None and desk.jobs.current.detached
     process = desk.jobs.current.process
     assert process is not None
-    window.deleteLater()
     desk.close()
+    shiboken6.delete(window)
 
     saved = max(event.step for event in run.stage_folder(3).all_events() if isinstance(event, CheckpointSaved))
     qtbot.waitUntil(lambda: run.status().state is RunState.RUNNING and run.status().pid == process.pid, timeout=30_000)
