@@ -34,7 +34,7 @@ def replay(tokenizer: Tokenizer, text: str) -> list[MergeStep]:
     """
     if not isinstance(tokenizer, BpeTokenizer):
         return []
-    ranks = {pair: rank for rank, pair in reversed(list(enumerate(tokenizer.merges)))}
+    ranks = _ranks(tokenizer)
     placed: list[tuple[int, MergeStep]] = []
     position = 0
     for word in tokenizer.words(text):
@@ -43,6 +43,18 @@ def replay(tokenizer: Tokenizer, text: str) -> list[MergeStep]:
         placed += zip(accumulate((step.rank for step in steps), max), steps, strict=True)
         position += len(word)
     return [step for _, step in sorted(placed, key=itemgetter(0))]
+
+
+def replay_token(tokenizer: Tokenizer, token_id: int) -> list[MergeStep]:
+    """The merges that make one token out of its bytes, in the order in which `encode` applies them: no merge ever
+    reached over the borders of a token, so they are the same in any text. Empty for kinds that merge nothing."""
+    if not isinstance(tokenizer, BpeTokenizer):
+        return []
+    return _replay_word(tokenizer.token_bytes(token_id), 0, _ranks(tokenizer), tokenizer)
+
+
+def _ranks(tokenizer: BpeTokenizer) -> dict[Pair, int]:
+    return {pair: rank for rank, pair in reversed(list(enumerate(tokenizer.merges)))}
 
 
 def _replay_word(word: bytes, position: int, ranks: dict[Pair, int], tokenizer: BpeTokenizer) -> list[MergeStep]:

@@ -1,0 +1,189 @@
+"""The page: choose a tokenizer, type, and see what the model would receive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QAction, QGuiApplication, QHideEvent
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from app.jobs.desk import Desk
+from app.jobs.query import Ticket
+from app.pages._page import PageWidget
+from app.pages.tokenizer.choice import TokenizerChoice
+from app.pages.tokenizer.counts_panel import CountsPanel
+from app.pages.tokenizer.cut import AT_ONCE_CHARACTERS, MOST_BYTES, cut, cut_in_pieces, joined, size_of
+from app.pages.tokenizer.inspections import card, of_token
+from app.pages.tokenizer.learned import learned
+from app.pages.tokenizer.text_block import TextBlock
+from app.pages.tokenizer.text_panel import TextPanel
+from app.pages.tokenizer.token_card import TokenCard
+from app.theme.type import M
+from app.widgets.buttons import Button
+from app.widgets.token_view_words import visible
+from engine.errors import CutawayError
+from engine.events import ArtifactReady
+
+_TYPING_MS = 60
+
+
+class TokenizerPage(PageWidget):
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self.choice = TokenizerChoice()
+        self.text = TextPanel()
+        self.counts = CountsPanel()
+        self.card = TokenCard(self)
+        self.learned = learned(self.choice.tokenizer)
+        self._ticket: Ticket | None = None
+        self._long: list[int] = []
+        self._copy = Button("Copy ids", "quiet", "ph.copy", tooltip="The numbers that the model would receive")
+        self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(M)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.counts)
+        self._connect()
+        self._build_actions()
+        self._show_tokenizer()
+        self._offer()
+
+    def _connect(self) -> None:
+        self.text.editor.textChanged.connect(self._typing.start)
+        self.text.editor.refused.connect(self.text.say_too_long)
+        self._typing.timeout.connect(self.read)
+        self.text.hovered.connect(self.point_at)
+        self.text.clicked.connect(self._inspect)
+        self.text.scrolled.connect(self.card.hide)
+        self.choice.chosen.connect(self._show_tokenizer)
+        self.choice.failed.connect(self._desk.bus.error)
+        self._desk.feed.events.connect(self._on_events)
+        self._desk.bus.workspace_changed.connect(self._offer)
+
+    def _build_actions(self) -> None:
+        for text, words, do in (
+            ("Copy ids", "The token numbers, one list for each text", self.copy_ids),
+            ("Copy tokens", "One token a line: its number and its text", self.copy_tokens),
+            ("Clear the text", "Back to the examples alone", self.text.editor.clear),
+        ):
+            action = QAction(text, self)
+            action.setToolTip(words)
+            action.triggered.connect(lambda _=False, do=do: do())
+            self.addAction(action)
+        self._copy.clicked.connect(self.copy_ids)
+
+    # What the window asks
+
+    def header_left(self) -> Sequence[QWidget]:
+        return (self.choice,)
+
+    def header_right(self) -> Sequence[QWidget]:
+        return (self._copy,)
+
+    def shown(self) -> None:
+        self._offer()
+
+    def hidden(self) -> None:
+        self.card.hide()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self.card.hide()
+        super().hideEvent(event)
+
+    # The tokenizer
+
+    def _offer(self) -> None:
+        self.choice.offer(self._desk.workspace.artifacts("tokenizer"))
+
+    def _on_events(self, index: int, stage: str, events: list[object]) -> None:
+        if any(isinstance(event, ArtifactReady) and event.kind == "tokenizer" for event in events):
+            self._offer()
+
+    def _show_tokenizer(self) -> None:
+        self.card.hide()
+        self.learned = learned(self.choice.tokenizer)
+        self.text.show_examples(self.choice.tokenizer)
+        self.read()
+
+    # The text
+
+    def read(self) -> None:
+        """Cuts the person's text: at once when it is short, else on the engine thread."""
+        self._typing.stop()
+        if self._ticket is not None:
+            self._ticket.cancel()
+            self._ticket = None
+        self.card.hide()
+        text, tokenizer = self.text.editor.text(), self.choice.tokenizer
+        size = size_of(text)
+        if size > MOST_BYTES:
+            self.text.show_own(tokenizer, None)
+            self.text.say_too_long(size)
+        elif len(text) > AT_ONCE_CHARACTERS:
+            self._read_long(text)
+            return
+        else:
+            self.text.show_own(tokenizer, cut(tokenizer, text) if text else None)
+            self.text.say("")
+        self._count()
+
+    def _read_long(self, text: str) -> None:
+        tokenizer = self.choice.tokenizer
+        self._long = []
+        self.text.say("The text is being cut.")
+
+        def done() -> None:
+            self._ticket = None
+            self.text.say("")
+            self.text.show_own(tokenizer, joined(text, self._long))
+            self._count()
+
+        self._ticket = self._desk.engine.ask(lambda _: cut_in_pieces(tokenizer, text), self._take, done, self._fail)
+
+    def _take(self, ids: list[int]) -> None:
+        self._long += ids
+
+    def _fail(self, error: CutawayError) -> None:
+        self._ticket = None
+        self.text.say("")
+        self._desk.bus.error.emit(error)
+
+    def _count(self) -> None:
+        self.counts.show_cuts({block.name: block.cut for block in self.text.blocks() if block.cut is not None})
+
+    # One token
+
+    def point_at(self, block: TextBlock, index: int) -> None:
+        """The card and the inspector for a token; index -1 lets go."""
+        if index < 0:
+            self.card.hide()
+            self._desk.bus.inspect.emit(None)
+            return
+        self.card.show_at(card(self.learned, block.chip(index)), block.rect_of(index, self))
+        self._inspect(block, index)
+
+    def _inspect(self, block: TextBlock, index: int) -> None:
+        self._desk.bus.inspect.emit(of_token(self.learned, block.chip(index)))
+
+    # To the clipboard
+
+    def _chosen(self) -> list[TextBlock]:
+        """What is copied: the person's own text, or the examples while there is none."""
+        return [self.text.own] if self.text.own.cut is not None else self.text.blocks()
+
+    def copy_ids(self) -> None:
+        cuts = [block.cut for block in self._chosen() if block.cut is not None]
+        QGuiApplication.clipboard().setText("\n".join(str(list(cut.ids)) for cut in cuts))
+        self._desk.bus.notice.emit("ok", f"{sum(len(cut.ids) for cut in cuts):,} ids are on the clipboard.")
+
+    def copy_tokens(self) -> None:
+        tokenizer, lines = self.choice.tokenizer, []
+        for block in self._chosen():
+            for token_id in block.cut.ids if block.cut is not None else ():
+                shown = visible(tokenizer.token_text(token_id), tokenizer.token_bytes(token_id))
+                lines.append(f"{token_id}\t{shown}")
+        QGuiApplication.clipboard().setText("\n".join(lines))
+        self._desk.bus.notice.emit("ok", f"{len(lines):,} tokens are on the clipboard.")
