@@ -38,7 +38,7 @@ class HomePage(PageWidget):
         super().__init__()
         self._desk = desk
         self.state = HomeState(desk.workspace)
-        self._guesses: Guesses | None = None
+        self.guesses: Guesses | None = None
         self._shown = False
         self._by_hand = False
         self._title = RecipeTitle(_presets())
@@ -152,7 +152,7 @@ class HomePage(PageWidget):
                 "info", "A run is at work. Stop it, or wait for its end, to choose another recipe."
             )
             return
-        self._guesses = None
+        self.guesses = None
         self._by_hand = remember
         self.state.choose(name, files)
         if self.state.recipe is None and name != _FIRST_RECIPE and not remember:
@@ -209,7 +209,7 @@ class HomePage(PageWidget):
     # What the run tells
 
     def _on_reset(self, run: RecipeRun | None) -> None:
-        self._guesses = None
+        self.guesses = None
         self._asker.rest()
         if run is None:
             self.state.view = None
@@ -238,7 +238,7 @@ class HomePage(PageWidget):
             self._refresh_later()
 
     def take_guesses(self, guesses: Guesses) -> None:
-        self._guesses = guesses
+        self.guesses = guesses
         self._refresh_later()
 
     def _on_runs(self) -> None:
@@ -267,7 +267,7 @@ class HomePage(PageWidget):
         if recipe is not None:
             self._title.set_name(recipe.name)
             self._description.setText(recipe.description)
-            self.road.show_scene(Scene(recipe, state.forecast, view, self._guesses))
+            self.road.show_scene(Scene(recipe, state.forecast, view, self.guesses))
             self.now.show_fit(state.forecast, view, state.expected, state.free_bytes())
         self.now.show_words(state.words(), view)
         mark = {RunState.PAUSED: "paused"}.get(view.state, "elapsed" if state.alive else "worked") if view else ""

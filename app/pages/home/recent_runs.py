@@ -72,6 +72,9 @@ class RecentRuns(Panel):
         self._everything.setVisible(total > 0)
         self._fit()
 
+    def rows(self) -> int:
+        return len(self._rows)
+
     def minimumSizeHint(self) -> QSize:
         return QSize(300, 160)
 

@@ -39,18 +39,19 @@ class HomeState:
             if files:
                 more = f" and {len(files) - 1} more" if len(files) > 1 else ""
                 recipe = replace(recipe, name=files[0].stem, description=f"Train on {files[0].name}{more}")
-            self._take(recipe)
+            self.take(recipe)
         except CutawayError as error:
             self.recipe, self.forecast, self.trouble = None, Forecast({}), error
 
     def follow(self, run: RecipeRun) -> None:
         self.view = RunView(run)
         try:
-            self._take(run.recipe)
+            self.take(run.recipe)
         except CutawayError as error:
             self.recipe, self.forecast, self.trouble = run.recipe, Forecast({}), error
 
-    def _take(self, recipe: Recipe) -> None:
+    def take(self, recipe: Recipe) -> None:
+        """Shows this recipe as it stands. Raises CutawayError when its settings contradict each other."""
         self.forecast = forecast(recipe, self.workspace)
         self.recipe, self.trouble = recipe, None
 
