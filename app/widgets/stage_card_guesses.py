@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.theme.palette import Palette, colors, mix
 from app.theme.type import font
-from app.widgets.stage_card_merges import visible
+from app.widgets.token_view_words import visible
 
 _PITCH, _BAR = 25.0, 9.0
 _LINE = 18.0

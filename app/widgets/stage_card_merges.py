@@ -10,16 +10,12 @@ from PySide6.QtWidgets import QWidget
 
 from app.theme.palette import Palette, colors, mix
 from app.theme.type import font
+from app.widgets.token_view_words import visible
 
 _PITCH, _CHIP, _INSET = 26.5, 19.0, 5.0
 _LETTER_PITCH = 25.0
 
 Merge = tuple[str, str, str, int]  # left, right, joined, token id
-
-
-def visible(text: str) -> str:
-    """A token as it is shown: spaces, ends of lines and tabs get a sign, so that they can be seen."""
-    return text.replace(" ", "␣").replace("\n", "↵").replace("\t", "⇥")
 
 
 class MergesPicture(QWidget):
