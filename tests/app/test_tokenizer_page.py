@@ -13,10 +13,12 @@ from PySide6.QtGui import QGuiApplication
 from app.pages import tokenizer as module
 from app.pages.tokenizer.cut import MOST_BYTES, SHOWN_TOKENS, cut
 from app.pages.tokenizer.inspections import card, of_token
+from app.pages.tokenizer.merge_tree import plant
 from engine.events import ArtifactReady
 from engine.store.artifact import making_artifact
 from engine.tokenizer.byte_alphabet import written
 from engine.tokenizer.kinds.bpe import BpeTokenizer
+from engine.tokenizer.merges import replay_token
 from engine.tokenizer.tokenizer import Tokenizer, save_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +51,7 @@ def page(desk, workspace, bpe, qtbot):
 
 
 def type_text(page, text: str) -> None:
-    page.text.editor.setPlainText(text)
+    page.text.editor.take(text)
     page.read()
 
 
@@ -72,7 +74,7 @@ def test_typing_shows_chips_by_itself(page, qtbot):
     page.text.editor.insertPlainText("straw")
     qtbot.waitUntil(lambda: page.text.own.isVisible(), timeout=2000)
     assert page.counts.tokens.value() == "3"
-    page.text.editor.clear()
+    page.text.editor.take("")
     qtbot.waitUntil(lambda: not page.text.own.isVisible(), timeout=2000)
 
 
@@ -186,17 +188,51 @@ def test_a_long_text_is_cut_by_the_engine_and_drawn_in_part(page, bpe, qtbot):
 
 
 def test_beyond_the_limit_a_sentence_says_so(page):
-    type_text(page, "a" * (MOST_BYTES + 1))
-    assert "takes up to 1 MB" in page.text.said
-    assert not page.text.own.isVisible()
     type_text(page, "a")
-    assert page.text.said == ""
     QGuiApplication.clipboard().setText("b" * (MOST_BYTES + 1))
     page.text.editor.paste()
     assert "takes up to 1 MB" in page.text.said
     assert page.text.editor.text() == "a"
+    type_text(page, "ab")
+    assert page.text.said == ""
+
+
+def test_a_long_paste_is_held_until_a_person_types(page, qtbot):
+    long = "b" * 30_000
+    QGuiApplication.clipboard().setText(long)
+    page.text.editor.paste()
+    assert page.text.editor.text() == long
+    assert "30,000 characters" in page.text.editor.placeholderText()
+    qtbot.keyClicks(page.text.editor, "x")
+    assert page.text.editor.text() == "x"
+    assert page.text.editor.placeholderText().startswith("Type or paste")
 
 
 def test_imports_no_torch():
     code = "import app.pages.tokenizer.page, sys; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0
+
+
+def test_a_picked_token_is_replayed_merge_by_merge(page):
+    type_text(page, "a straw")
+    page.pick(page.text.own, 1)
+    replay = page.replay
+    assert (replay.data, len(replay.steps), replay.done) == (b" straw", 5, 5)
+    replay.back.click()
+    assert replay.done == 4
+    replay.slider.set_number(0)
+    assert not replay.back.isEnabled()
+    page.grab()
+    page.pick(page.text.own, 0)
+    assert replay.steps == []
+    assert replay.slider.isHidden()
+    page.grab()
+
+
+def test_the_tree_ends_in_the_token(bpe):
+    steps = replay_token(bpe, bpe.ids[b" straw"])
+    nodes = plant(6, steps, 10.0)
+    assert [node.order for node in nodes] == [0] * 6 + [1, 2, 3, 4, 5]
+    assert (nodes[-1].start, nodes[-1].end) == (0, 6)
+    assert nodes[-1].children == (8, 9)
+    assert replay_token(bpe, 97) == []

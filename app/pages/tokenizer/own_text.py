@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
 
-from app.pages.tokenizer.cut import MOST_BYTES, size_of
+from app.pages.tokenizer.cut import AT_ONCE_CHARACTERS, MOST_BYTES, size_of
 from app.theme.type import font
 
 PLACEHOLDER = "Type or paste a text of your own"
@@ -15,12 +15,16 @@ _FRAME = 18  # edge and padding, above and below
 
 
 class OwnText(QPlainTextEdit):
-    """As high as its text, five lines at most. refused(bytes): a paste was larger than the page takes."""
+    """As high as its text, five lines at most. refused(bytes): a paste was larger than the page takes.
+
+    A text too long to edit here is held whole and only named: Qt needs minutes for a line of a million letters.
+    """
 
     refused = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._held = ""
         self.setFont(font(15, fixed=True))
         self.setPlaceholderText(PLACEHOLDER)
         self.setAccessibleName(PLACEHOLDER)
@@ -32,13 +36,41 @@ class OwnText(QPlainTextEdit):
 
     def text(self) -> str:
         """Exactly what was typed: the plain text of Qt would turn a no-break space into a space."""
-        return self.document().toRawText().replace("\u2029", "\n").replace("\u2028", "\n")
+        return self._held or self.document().toRawText().replace("\u2029", "\n").replace("\u2028", "\n")
+
+    def take(self, text: str) -> None:
+        """Puts a text in the place of what stands there; refuses one that is larger than the page takes."""
+        size = size_of(text)
+        if size > MOST_BYTES:
+            self.refused.emit(size)
+            return
+        is_long = len(text) > AT_ONCE_CHARACTERS
+        self._held = text if is_long else ""
+        words = f"A pasted text of {len(text):,} characters. Type to begin another."
+        self.setPlaceholderText(words if is_long else PLACEHOLDER)
+        blocked = self.blockSignals(True)
+        self.setPlainText("" if is_long else text)
+        self.blockSignals(blocked)
+        self.textChanged.emit()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        if source.hasText() and size_of(source.text()) > MOST_BYTES:
-            self.refused.emit(size_of(source.text()))
+        """A short text goes where the caret is; a long one takes the place of everything."""
+        text = source.text()
+        if len(text) > AT_ONCE_CHARACTERS:
+            self.take(text)
         else:
+            self._let_go()
             super().insertFromMimeData(source)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        erases = event.key() in (Qt.Key.Key_Backspace, Qt.Key.Key_Delete)
+        if self._held and (erases or (event.text() and event.text().isprintable())):
+            self.take("")
+        super().keyPressEvent(event)
+
+    def _let_go(self) -> None:
+        self._held = ""
+        self.setPlaceholderText(PLACEHOLDER)
 
     def sizeHint(self) -> QSize:
         lines = min(max(round(self.document().size().height()), 1), _MOST_LINES)

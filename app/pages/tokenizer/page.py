@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QAction, QGuiApplication, QHideEvent
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtGui import QAction, QGuiApplication, QHideEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
 from app.jobs.query import Ticket
 from app.pages._page import PageWidget
 from app.pages.tokenizer.choice import TokenizerChoice
 from app.pages.tokenizer.counts_panel import CountsPanel
-from app.pages.tokenizer.cut import AT_ONCE_CHARACTERS, MOST_BYTES, cut, cut_in_pieces, joined, size_of
+from app.pages.tokenizer.cut import AT_ONCE_CHARACTERS, cut, cut_in_pieces, joined
 from app.pages.tokenizer.inspections import card, of_token
 from app.pages.tokenizer.learned import learned
+from app.pages.tokenizer.replay_panel import ReplayPanel
 from app.pages.tokenizer.text_block import TextBlock
 from app.pages.tokenizer.text_panel import TextPanel
 from app.pages.tokenizer.token_card import TokenCard
@@ -26,6 +27,7 @@ from engine.errors import CutawayError
 from engine.events import ArtifactReady
 
 _TYPING_MS = 60
+_REPLAY_HEIGHT, _ROOM_FOR_REPLAY = 236, 600
 
 
 class TokenizerPage(PageWidget):
@@ -35,28 +37,37 @@ class TokenizerPage(PageWidget):
         self.choice = TokenizerChoice()
         self.text = TextPanel()
         self.counts = CountsPanel()
+        self.replay = ReplayPanel()
+        self.replay.setFixedHeight(_REPLAY_HEIGHT)
         self.card = TokenCard(self)
         self.learned = learned(self.choice.tokenizer)
         self._ticket: Ticket | None = None
         self._long: list[int] = []
         self._copy = Button("Copy ids", "quiet", "ph.copy", tooltip="The numbers that the model would receive")
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(M)
-        layout.addWidget(self.text, 1)
-        layout.addWidget(self.counts)
+        self._lay_out()
         self._connect()
         self._build_actions()
         self._show_tokenizer()
         self._offer()
+
+    def _lay_out(self) -> None:
+        left = QVBoxLayout()
+        left.setSpacing(M)
+        left.addWidget(self.text, 1)
+        left.addWidget(self.replay)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(M)
+        layout.addLayout(left, 1)
+        layout.addWidget(self.counts)
 
     def _connect(self) -> None:
         self.text.editor.textChanged.connect(self._typing.start)
         self.text.editor.refused.connect(self.text.say_too_long)
         self._typing.timeout.connect(self.read)
         self.text.hovered.connect(self.point_at)
-        self.text.clicked.connect(self._inspect)
+        self.text.clicked.connect(self.pick)
         self.text.scrolled.connect(self.card.hide)
         self.choice.chosen.connect(self._show_tokenizer)
         self.choice.failed.connect(self._desk.bus.error)
@@ -67,7 +78,7 @@ class TokenizerPage(PageWidget):
         for text, words, do in (
             ("Copy ids", "The token numbers, one list for each text", self.copy_ids),
             ("Copy tokens", "One token a line: its number and its text", self.copy_tokens),
-            ("Clear the text", "Back to the examples alone", self.text.editor.clear),
+            ("Clear the text", "Back to the examples alone", lambda: self.text.editor.take("")),
         ):
             action = QAction(text, self)
             action.setToolTip(words)
@@ -93,6 +104,12 @@ class TokenizerPage(PageWidget):
         self.card.hide()
         super().hideEvent(event)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a low window the text keeps the whole height."""
+        self.replay.setVisible(self.height() >= _ROOM_FOR_REPLAY)
+        self.card.hide()
+        super().resizeEvent(event)
+
     # The tokenizer
 
     def _offer(self) -> None:
@@ -107,6 +124,12 @@ class TokenizerPage(PageWidget):
         self.learned = learned(self.choice.tokenizer)
         self.text.show_examples(self.choice.tokenizer)
         self.read()
+        self._replay_longest()
+
+    def _replay_longest(self) -> None:
+        """Until a person picks a token: the one that took the most merges, as a rule."""
+        ids = [token_id for block in self.text.blocks() for token_id in (block.cut.ids if block.cut else ())]
+        self.replay.show_token(self.learned, max(ids, key=lambda i: len(self.learned.tokenizer.token_bytes(i))))
 
     # The text
 
@@ -118,16 +141,11 @@ class TokenizerPage(PageWidget):
             self._ticket = None
         self.card.hide()
         text, tokenizer = self.text.editor.text(), self.choice.tokenizer
-        size = size_of(text)
-        if size > MOST_BYTES:
-            self.text.show_own(tokenizer, None)
-            self.text.say_too_long(size)
-        elif len(text) > AT_ONCE_CHARACTERS:
+        if len(text) > AT_ONCE_CHARACTERS:
             self._read_long(text)
             return
-        else:
-            self.text.show_own(tokenizer, cut(tokenizer, text) if text else None)
-            self.text.say("")
+        self.text.show_own(tokenizer, cut(tokenizer, text) if text else None)
+        self.text.say("")
         self._count()
 
     def _read_long(self, text: str) -> None:
@@ -163,6 +181,14 @@ class TokenizerPage(PageWidget):
             self._desk.bus.inspect.emit(None)
             return
         self.card.show_at(card(self.learned, block.chip(index)), block.rect_of(index, self))
+        self._inspect(block, index)
+
+    def pick(self, block: TextBlock, index: int) -> None:
+        """A click or an arrow key: the token is replayed, and the frame leaves the other texts."""
+        for other in self.text.blocks():
+            if other is not block:
+                other.view.set_current(None)
+        self.replay.show_token(self.learned, block.chip(index).token_id)
         self._inspect(block, index)
 
     def _inspect(self, block: TextBlock, index: int) -> None:
