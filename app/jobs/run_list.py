@@ -96,17 +96,27 @@ class _Reading(QRunnable):
         self._known = known
 
     def run(self) -> None:
+        try:
+            found = self._read()
+        except OSError:
+            found = dict(self._known)  # the list of folders changed while it was made: the next look sees it
+        self.done.found.emit(self._workspace, found)
+
+    def _read(self) -> dict[Path, tuple[int, RunSummary]]:
         found: dict[Path, tuple[int, RunSummary]] = {}
         for folder in self._workspace.run_folders():
-            stamp = _stamp(folder)
-            old = self._known.get(folder)
-            # A run that dies changes no file, so one that seemed alive is looked at again.
-            fresh = old is not None and old[0] == stamp and not old[1].is_live
-            found[folder] = old if old is not None and fresh else (stamp, read_summary(self._workspace, folder))
-        self.done.found.emit(self._workspace, found)
+            try:
+                stamp = _stamp(folder)
+                old = self._known.get(folder)
+                # A run that dies changes no file, so one that seemed alive is looked at again.
+                fresh = old is not None and old[0] == stamp and not old[1].is_live
+                found[folder] = old if old is not None and fresh else (stamp, read_summary(self._workspace, folder))
+            except FileNotFoundError:
+                continue  # deleted while we looked
+        return found
 
 
 def _stamp(folder: Path) -> int:
     """Changes with everything that a summary shows, in nanoseconds."""
     places = [folder, *folder.glob("*/status.json"), *folder.glob("*/events.jsonl"), *folder.glob("*/checkpoints")]
-    return max(place.stat().st_mtime_ns for place in places if place.exists())
+    return max(place.stat().st_mtime_ns for place in places)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -110,12 +112,22 @@ def _summary(run: RecipeRun) -> RunSummary:
         loss_points=losses.points if losses else (),
         step=statuses[at].step,
         stage=lines[at].title,
-        bytes=sum(path.stat().st_size for path in run.folder.rglob("*") if path.is_file()),
+        bytes=bytes_on_disk(run.folder),
         description=run.recipe.description,
         stages=tuple(lines),
         planned=_planned(losses),
         has_model=has_model,
     )
+
+
+def bytes_on_disk(folder: Path) -> int:
+    """Of all files below; those that vanish meanwhile, as old checkpoints do, count nothing. 0 for no folder."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(place, name)).st_size
+    return total
 
 
 def duration_words(seconds: float) -> str:

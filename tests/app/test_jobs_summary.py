@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -135,3 +136,25 @@ def test_the_list_reads_only_what_changed_and_tells_it(desk: Desk, qtbot: QtBot,
         desk.jobs.start(counting("two", steps=3))
     qtbot.waitUntil(lambda: [s.state for s in desk.runs.summaries] == [RunState.DONE] * 2)
     assert any(s is first for s in desk.runs.summaries)
+
+
+def test_a_run_that_is_deleted_while_the_list_is_read_is_left_out(
+    desk: Desk, qtbot: QtBot, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = RecipeRun.create(desk.workspace, counting("gone")).folder
+    there = RecipeRun.create(desk.workspace, counting("there")).folder
+    shutil.rmtree(gone)
+    monkeypatch.setattr(Workspace, "run_folders", lambda self: [gone, there])
+    desk.runs.refresh()
+    qtbot.waitUntil(lambda: [summary.name for summary in desk.runs.summaries] == ["there"])
+
+    def vanishing(self: Workspace) -> list[Path]:
+        raise FileNotFoundError(gone)
+
+    monkeypatch.setattr(Workspace, "run_folders", vanishing)
+    desk.runs.refresh()
+    qtbot.wait(50)
+    monkeypatch.undo()
+    shutil.rmtree(there)
+    desk.runs.refresh()
+    qtbot.waitUntil(lambda: desk.runs.summaries == [])

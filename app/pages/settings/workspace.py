@@ -11,7 +11,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog
 
 from app.jobs.desk import Desk
-from app.jobs.run_summary import size_words
+from app.jobs.run_summary import bytes_on_disk, size_words
 from app.pages.settings.row import Row
 from app.widgets.buttons import Button
 from app.widgets.choice_dialog import Choice, ask
@@ -113,17 +113,9 @@ class _Reading(QRunnable):
 def measure(workspace: Workspace) -> Usage:
     trash = workspace.trash
     return Usage(
-        runs=_size(workspace.runs),
-        artifacts=sum(_size(workspace.root / folder) for folder in FOLDERS.values()),
-        trash=_size(trash),
+        runs=bytes_on_disk(workspace.runs),
+        artifacts=sum(bytes_on_disk(workspace.root / folder) for folder in FOLDERS.values()),
+        trash=bytes_on_disk(trash),
         trashed=len(list(trash.iterdir())) if trash.is_dir() else 0,
-        free=_free(workspace.root),
+        free=shutil.disk_usage(workspace.root).free,
     )
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _free(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
