@@ -121,7 +121,7 @@ def _time(forecast: Forecast, view: RunView | None, expected: float, *, alive: b
     if view is None:
         words = "as this computer was measured" if forecast.measured else "a first guess, exact after one run"
         return _fit("Time", guess, 0, forecast.seconds, words)
-    words = f"{clock(expected)} expected, {guess} estimated" if alive else f"{guess} estimated"
+    words = f"of {clock(expected)}, estimated {guess}" if alive else f"{guess} estimated"
     return _fit("Time", clock(view.elapsed), view.elapsed, forecast.seconds, words)
 
 

@@ -28,7 +28,7 @@ from engine.launch.recipe import load_recipe, preset_names
 from engine.store.run_folder import Status
 from engine.store.workspace import Workspace
 
-_REFRESH_MS = 100
+_REFRESH_MS = 250  # a step takes about as long, and painting takes time from the training
 _FIRST_RECIPE = "first-words"
 _OWN_TEXT = "shakespeare"
 
@@ -257,7 +257,7 @@ class HomePage(PageWidget):
     # What is shown
 
     def _refresh_later(self) -> None:
-        """At most ten times a second, and not at all while nobody looks."""
+        """At most four times a second, and not at all while nobody looks."""
         if self._shown and not self._refresh_soon.isActive():
             self._refresh_soon.start()
 

@@ -183,7 +183,7 @@ class _Row(QWidget):
         if self._resume.isVisibleTo(self):
             box = box.adjusted(0, 0, -self._resume.width() - 16, 0)
         role = {RunState.FAILED: p.danger, RunState.DIED: p.warning, None: p.danger}.get(run.state, p.muted)
-        self._text(painter, box, run.ended_words, role)
+        self._text(painter, box, run.ended_words.split(";")[0], role)  # the cause; what followed is told on its page
 
     def _text(
         self,

@@ -31,9 +31,11 @@ class Road(QWidget):
         if names != self._names:
             self._names = names
             self._rebuild(scene.recipe)
+        before = [card.card.mark for card in self.cards]
         for card in self.cards:
             card.show(scene)
-        self.update()
+        if [card.card.mark for card in self.cards] != before:
+            self.update()  # the arrows; it paints every card anew, so not for every number that moves
 
     def sizeHint(self) -> QSize:
         return QSize(1000, 336)

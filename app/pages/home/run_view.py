@@ -37,7 +37,8 @@ _SPEED_STEPS = 50
 
 @dataclass
 class StageView:
-    """One stage so far. done of total in `unit`; figures: of its artifact."""
+    """One stage so far. done of total in `unit`; figures: of its artifact, artifact: its folder in the
+    workspace."""
 
     name: str
     title: str
@@ -50,6 +51,7 @@ class StageView:
     unit: str = ""
     message: str = ""
     reused: bool = False
+    artifact: str = ""
     figures: dict[str, float | int | str] = field(default_factory=dict)
     documents: deque[DocumentSample] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
     merges: list[MergeLearned] = field(default_factory=list)
@@ -129,7 +131,7 @@ class StageView:
             self._pace.clear()  # a pause or another machine lies between
 
     def _on_ready(self, event: ArtifactReady) -> None:
-        self.figures, self.reused = event.figures, event.reused
+        self.figures, self.reused, self.artifact = event.figures, event.reused, event.folder
 
     def _on_trouble(self, event: Failed | HealthAlarm) -> None:
         self.trouble = event
@@ -203,10 +205,13 @@ class RunView:
         return max(stage.memory_bytes for stage in self.stages)
 
     def disk_bytes(self) -> int:
-        """Of the run folder, measured at most every five seconds."""
+        """Of the run folder and of what its stages made, measured at most every five seconds."""
         measured, size = self._disk
         if time.monotonic() - measured > 5.0 or not size:
-            size = sum(path.stat().st_size for path in self.run.folder.rglob("*") if _is_kept(path))
+            root = self.run.workspace.root
+            made = {root / stage.artifact for stage in self.stages if stage.artifact}
+            places = {self.run.folder, *(folder for folder in made if not folder.is_relative_to(self.run.folder))}
+            size = sum(path.stat().st_size for place in places for path in place.rglob("*") if _is_kept(path))
             self._disk = (time.monotonic(), size)
         return size
 
