@@ -25,8 +25,9 @@ from app.theme.palette import Palette, colors
 from app.theme.type import font
 from app.widgets.attention_mosaic_image import attention_image
 
-_CELL_MOST, _CELL_LEAST, _CELL_WITH_GRID = 16, 2, 6
+_CELL_MOST, _CELL_LEAST, _CELL_WITH_GRID = 22, 2, 6
 _LABEL_PITCH = 12
+_NAME_HEIGHT = 16
 _LABEL_ANGLE = -62.0
 
 
@@ -125,7 +126,7 @@ class AttentionHead(QWidget):
         self._below = round(longest * 0.9) + 16
         room = min(self.width() - self._left - 2, self.height() - self._below - 6)
         self._cell = min(max(int(room / len(self._tokens)), _CELL_LEAST), _CELL_MOST)
-        self._above = max((_CELL_MOST - self._cell) // 2, 1)
+        self._above = max((_NAME_HEIGHT - self._cell) // 2, 1)
 
     def _describe(self) -> None:
         self.setAccessibleDescription(", ".join(self.words()) if self._tokens else "")
@@ -159,7 +160,7 @@ class AttentionHead(QWidget):
             shown = metrics.elidedText(token, Qt.TextElideMode.ElideRight, self._left - 8)
             if index == row or (index % step == 0 and abs(index - row) >= step):
                 painter.setPen(QColor(palette.accent if index == row else palette.text))
-                box = QRectF(0, level - 8, self._left - 6, 16)
+                box = QRectF(0, level - 8, self._left - 6, _NAME_HEIGHT)
                 painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, shown)
             if index == column or (index % step == 0 and abs(index - column) >= step):
                 painter.setPen(QColor(palette.accent if index == column else palette.text))

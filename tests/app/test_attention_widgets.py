@@ -87,7 +87,7 @@ def test_head_explains_the_strongest_look_and_the_one_under_the_pointer(qtbot):
         qtbot.mouseClick(head, Qt.MouseButton.LeftButton, pos=head.cell_rect(1, 1).center().toPoint())
     assert picked.args == [1]
     qtbot.mouseMove(head, QPoint(2, 2))
-    assert head.words()[0] == "␣Anvik looks at itself"
+    qtbot.waitUntil(lambda: head.words()[0] == "␣Anvik looks at itself")
 
 
 @pytest.mark.parametrize("length", [1, 2, 40, 128])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,11 @@ def write(page, qtbot, text: str = "Mira", count: int = 8) -> None:
     qtbot.waitUntil(lambda: not page.session.writing and page.session.next is not None, timeout=10_000)
 
 
+def test_the_page_is_built_without_torch():
+    code = "import sys, app.pages.playground.page; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_without_a_model_one_button_leads_home(desk, qtbot):
     shown = playground.build(desk)
     qtbot.addWidget(shown)
@@ -102,6 +109,12 @@ def test_writes_streams_and_undoes(page, qtbot):
     page.session.undo()
     assert page.session.text == ""
     assert page.text.area.is_editing
+
+
+def test_writes_from_nothing(page, qtbot):
+    write(page, qtbot, text="", count=5)
+    assert len(page.session.tokens) == 5
+    assert page.text.area.currentWidget() is page.text.area.view
 
 
 def test_the_same_seed_gives_the_same_text_in_steps(page, qtbot):
@@ -230,3 +243,11 @@ def test_talks_to_the_model_while_it_learns(desk, trained, qtbot):
     qtbot.waitUntil(lambda: shown.session.source.place is not LIVE, timeout=10_000)
     assert shown.session.text == text
     shown.hidden()
+
+
+@pytest.mark.parametrize("state", ["running", "done", "paused", "failed"])
+def test_rehearses_for_pictures(page, state):
+    playground.rehearse(page, state)
+    assert not page.grab().isNull()
+    assert page.session.writing is (state == "running")
+    page.session.writing = False

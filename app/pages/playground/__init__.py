@@ -19,3 +19,9 @@ def build(desk: Desk) -> PageWidget:
     from app.pages.playground.page import PlaygroundPage
 
     return PlaygroundPage(desk)
+
+
+def rehearse(page: PageWidget, state: str) -> None:
+    from app.pages.playground.rehearsal import rehearse
+
+    rehearse(page, state)

@@ -24,11 +24,17 @@ class Doubt(QObject):
         self._waiting: list[TextToken] = []
         self._timer = QTimer(self, interval=0)
         self._timer.timeout.connect(self._advance)
+        session.appended.connect(self._take)
 
     def follow(self) -> None:
         """Begins anew with the settings of the session."""
         self._waiting = [token for token in self._session.tokens if token.is_written and token.prediction is not None]
         self._timer.start()
+
+    def _take(self, first: int) -> None:
+        """Tokens that were drawn with settings of a moment ago join those that wait."""
+        if self._timer.isActive():
+            self._waiting = [*self._session.tokens[first:], *self._waiting]
 
     def stop(self) -> None:
         self._timer.stop()
@@ -39,7 +45,7 @@ class Doubt(QObject):
         sampling = self._session.sampling
         while self._waiting and time.perf_counter() < deadline:
             token = self._waiting.pop()
-            if token.prediction is not None:
+            if token.is_written and token.prediction is not None:
                 logits, ids = token.prediction.logits, token.prediction.previous_ids
                 token.entropy_after = entropy_bits(filtered(logits, sampling, ids).after)
         if not self._waiting:

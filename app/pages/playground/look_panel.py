@@ -125,8 +125,11 @@ class LookPanel(QWidget):
         self._ticket = self._engine.ask(query, self._take, self._done, self._failed)
 
     def _take(self, item: object) -> None:
-        if not isinstance(item, Looks):
-            return
+        if isinstance(item, Looks):
+            self.show_answer(item)
+
+    def show_answer(self, item: Looks) -> None:
+        """Another text, or the same after the model learnt; the row stays where the text did."""
         before = self.looks
         self.looks = item
         self.mosaic.set_weights(item.levels, item.kinds)

@@ -146,7 +146,9 @@ class PlaygroundPage(PageWidget):
         self.text.write_asked.connect(self.write)
         self.text.suggested.connect(self._begin_with)
         session.changed.connect(self._update)
-        session.looked.connect(self._looked)
+        session.looked.connect(self._inspect)
+        for signal in (session.tuned, session.replaced):
+            signal.connect(self.doubt.follow)
         session.trouble.connect(self._show_trouble)
         self.doubt.moved.connect(self.text.update_doubt)
         self.look.moved.connect(self._look_moved)
@@ -251,10 +253,6 @@ class PlaygroundPage(PageWidget):
             self.notice.say(f"{source.name} prepares its first step: its model answers in a moment.")
         else:
             self.banner.tell(error)
-
-    def _looked(self) -> None:
-        self.doubt.follow()
-        self._inspect()
 
     def _look_moved(self) -> None:
         if self.mode.current() == LOOK:

@@ -41,13 +41,15 @@ class Session(QObject):
     selected: index of a token whose making is looked at, None for what comes next. sampling, max_tokens: settings.
 
     replaced(): another text. appended(first index): tokens came. changed(): writing began or ended, facts came.
-    looked(): another distribution is in view. trouble(CutawayError | None). noted(sentence): about the last answer.
+    looked(): another distribution is in view. tuned(): the settings are other ones. trouble(CutawayError | None).
+    noted(sentence): about the last answer.
     """
 
     replaced = Signal()
     appended = Signal(int)
     changed = Signal()
     looked = Signal()
+    tuned = Signal()
     trouble = Signal(object)
     noted = Signal(str)
 
@@ -68,6 +70,7 @@ class Session(QObject):
         self._asked: SamplingConfig = self.sampling
         self._remaining = 0
         self._forced: tuple[Distribution, int] | None = None
+        self._viewed: tuple[Distribution, SamplingConfig, Distribution] | None = None
         self._fresh: list[TextToken] = []
         self._past: list[tuple[list[TextToken], str]] = []
         self._flush_timer = self._timer(_FLUSH_MS, self._flush)
@@ -104,7 +107,11 @@ class Session(QObject):
         """What the model expects at `place`, under the settings as they are now."""
         at_end = self.place == len(self.tokens)
         prediction = self.next if at_end else self.tokens[self.place].prediction
-        return prediction.under(self.sampling) if prediction is not None else None
+        if prediction is None:
+            return None
+        if self._viewed is None or self._viewed[0] is not prediction or self._viewed[1] != self.sampling:
+            self._viewed = prediction, self.sampling, prediction.under(self.sampling)
+        return self._viewed[2]
 
     # What a person does
 
@@ -185,6 +192,7 @@ class Session(QObject):
         """The bars follow at once; a text that is being written goes on with the new settings."""
         if sampling != self.sampling:
             self.sampling = sampling
+            self.tuned.emit()
             self.looked.emit()
             if self.writing:
                 self._restart_timer.start()

@@ -71,6 +71,8 @@ class TextArea(QStackedWidget):
 
     def append(self, first: int, chips: Sequence[TokenChip], text: str) -> None:
         """Tokens from index `first` on came, in the place of what was not read yet."""
+        if self.is_editing and self.editor.toPlainText() in (self._text, text):
+            self.setCurrentWidget(self.view)
         self._text = text
         if len(self.view.tokens) > first:
             self.view.truncate(first)
