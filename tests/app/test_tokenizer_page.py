@@ -162,6 +162,13 @@ def test_a_choice_by_hand_stays(page, desk, workspace, bpe):
     page.shown()
     assert page.choice.count() == 3
     assert page.choice.currentText() == "bytes"
+    assert page.replay.isHidden()
+    straw = next(a.folder for a in workspace.artifacts("tokenizer") if a.folder.name.startswith("straw"))
+    page.choice.choose_folder(straw)
+    store(workspace, "newest", BpeTokenizer(MERGES[:1]))
+    page.shown()
+    assert page.choice.currentText() == "straw"
+    assert page.replay.isVisible()
 
 
 def test_a_damaged_tokenizer_is_named_and_bytes_stand_in(page, desk, workspace, bpe, qtbot):

@@ -46,7 +46,7 @@ class TokenizerChoice(Combo):
             self.add(_name(artifact.folder), _detail(artifact), artifact.folder)
         self.add("bytes", "257", None)
         keep = self._by_hand and (before is None or before in folders)
-        self.setCurrentIndex(self.findData(before) if keep and before is not None else self.count() - 1 if keep else 0)
+        self.setCurrentIndex([*folders, None].index(before) if keep else 0)
         self.blockSignals(blocked)
         self._by_hand = keep
         if self.currentData() != before:

@@ -27,7 +27,8 @@ from engine.errors import CutawayError
 from engine.events import ArtifactReady
 
 _TYPING_MS = 60
-_REPLAY_HEIGHT, _ROOM_FOR_REPLAY = 236, 600
+_REPLAY_HEIGHT, _LOW_REPLAY_HEIGHT = 236, 216
+_HIGH, _ROOM_FOR_REPLAY = 720, 600
 
 
 class TokenizerPage(PageWidget):
@@ -38,7 +39,6 @@ class TokenizerPage(PageWidget):
         self.text = TextPanel()
         self.counts = CountsPanel()
         self.replay = ReplayPanel()
-        self.replay.setFixedHeight(_REPLAY_HEIGHT)
         self.card = TokenCard(self)
         self.learned = learned(self.choice.tokenizer)
         self._ticket: Ticket | None = None
@@ -105,10 +105,14 @@ class TokenizerPage(PageWidget):
         super().hideEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a low window the text keeps the whole height."""
-        self.replay.setVisible(self.height() >= _ROOM_FOR_REPLAY)
         self.card.hide()
+        self._make_room()
         super().resizeEvent(event)
+
+    def _make_room(self) -> None:
+        """In a low window, and for a tokenizer that joins nothing, the text keeps the whole height."""
+        self.replay.setFixedHeight(_REPLAY_HEIGHT if self.height() >= _HIGH else _LOW_REPLAY_HEIGHT)
+        self.replay.setVisible(self.height() >= _ROOM_FOR_REPLAY and bool(self.learned.ranks))
 
     # The tokenizer
 
@@ -125,6 +129,7 @@ class TokenizerPage(PageWidget):
         self.text.show_examples(self.choice.tokenizer)
         self.read()
         self._replay_longest()
+        self._make_room()
 
     def _replay_longest(self) -> None:
         """Until a person picks a token: the one that took the most merges, as a rule."""

@@ -13,7 +13,6 @@ from app.widgets.slider import Slider
 from engine.tokenizer.merges import MergeStep
 
 NOTHING = "This token is one byte: it was there from the beginning, and nothing was joined to make it."
-NO_MERGES = "This tokenizer joins nothing: every piece was there from the beginning."
 
 
 class ReplayPanel(Panel):
@@ -45,7 +44,7 @@ class ReplayPanel(Panel):
         count = len(self.steps)
         for widget in (self.tree, self.slider, self.back, self.forth):
             widget.setVisible(count > 0)
-        self._words.setText("" if count else NOTHING if learned.ranks else NO_MERGES)
+        self._words.setText("" if count else NOTHING)
         self._words.setVisible(not count)
         self.slider.set_range(0, max(count, 1))
         self.slider.set_ticks(range(count + 1))

@@ -41,6 +41,7 @@ class TokenCard(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._room = parent
         self.text: CardText | None = None
         self._nub_x = WIDTH / 2
         self._above = False
@@ -49,7 +50,7 @@ class TokenCard(QWidget):
     def show_at(self, text: CardText, token: QRect) -> None:
         """token: in the coordinates of the parent."""
         self.text = text
-        room = self.parentWidget().rect()
+        room = self._room.rect()
         height = _HEAD + 18 * len(text.byte_lines()) + 36
         self._above = token.bottom() + BELOW + height > room.bottom()
         top = token.top() - BELOW - height if self._above else token.bottom() + BELOW - _NUB
