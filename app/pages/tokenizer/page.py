@@ -43,6 +43,7 @@ class TokenizerPage(PageWidget):
         self.learned = learned(self.choice.tokenizer)
         self._ticket: Ticket | None = None
         self._long: list[int] = []
+        self._long_text = ""
         self._copy = Button("Copy ids", "quiet", "ph.copy", tooltip="The numbers that the model would receive")
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._lay_out()
@@ -155,19 +156,22 @@ class TokenizerPage(PageWidget):
 
     def _read_long(self, text: str) -> None:
         tokenizer = self.choice.tokenizer
-        self._long = []
+        self._long, self._long_text = [], text
         self.text.say("The text is being cut.")
 
-        def done() -> None:
-            self._ticket = None
-            self.text.say("")
-            self.text.show_own(tokenizer, joined(text, self._long))
-            self._count()
+        self._ticket = self._desk.engine.ask(
+            lambda _: cut_in_pieces(tokenizer, text), self._take, self._show_long, self._fail
+        )
 
-        self._ticket = self._desk.engine.ask(lambda _: cut_in_pieces(tokenizer, text), self._take, done, self._fail)
-
-    def _take(self, ids: list[int]) -> None:
+    def _take(self, ids: object) -> None:
+        assert isinstance(ids, list)
         self._long += ids
+
+    def _show_long(self) -> None:
+        self._ticket = None
+        self.text.say("")
+        self.text.show_own(self.choice.tokenizer, joined(self._long_text, self._long))
+        self._count()
 
     def _fail(self, error: CutawayError) -> None:
         self._ticket = None
