@@ -18,7 +18,6 @@ _ALIVE_MS = 200
 _ENDED_MS = 500
 _BUDGET_SECONDS = 0.004
 _POLLS_PER_STATUS = 4
-_MORE_WAITS = 60  # events at once: the budget was used up, or nearly
 # At half a kilobyte an event this bounds a stage's history to some 100 MB; beyond it every second step goes.
 _HISTORY_LIMIT = 200_000
 
@@ -98,7 +97,7 @@ class EventFeed(QObject):
             for index, status in reader.poll_statuses():
                 self.status.emit(index, status)
         self._polls += 1
-        self._timer.setInterval(0 if len(found) >= _MORE_WAITS else self._pause_ms())
+        self._timer.setInterval(0 if reader.more else self._pause_ms())
 
     def _pause_ms(self) -> int:
         states = [self.stage_status(index).state for index in range(len(self._history))]

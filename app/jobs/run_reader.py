@@ -19,6 +19,7 @@ class RunReader:
 
     def __init__(self, run: RecipeRun) -> None:
         self.run = run
+        self.more = False  # the last poll ran out of time: there is more to read at once
         self._stages = [_StageTail(folder) for folder in run.stage_folders()]
 
     def poll(self, budget_seconds: float) -> list[tuple[int, Event]]:
@@ -27,11 +28,13 @@ class RunReader:
         A `Resumed` among them says that the events of its stage after its step are void.
         """
         deadline = time.perf_counter() + budget_seconds
+        self.more = False
         found: list[tuple[int, Event]] = []
         for index, stage in enumerate(self._stages):
             for events in stage.read():
                 found.extend((index, event) for event in events)
                 if time.perf_counter() > deadline:
+                    self.more = True
                     return found
         return found
 
