@@ -106,7 +106,7 @@ class PlaygroundPage(PageWidget):
         self._lower.addWidget(writing)
         self._lower.addWidget(self.look)
         work = QWidget()
-        self._column = column = QVBoxLayout(work)
+        column = QVBoxLayout(work)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(M)
         column.addWidget(self.banner)
@@ -183,8 +183,6 @@ class PlaygroundPage(PageWidget):
         self.mode.set_current(mode)
         self._lower.setCurrentIndex(mode)
         self.text.set_compact(mode == LOOK)
-        self._column.setStretchFactor(self.text, 11 if mode == WRITE else 6)
-        self._column.setStretchFactor(self._lower, 13 if mode == WRITE else 20)
         self.look.watch(mode == LOOK and self._on_screen)
         self._inspect()
 

@@ -12,7 +12,7 @@ from app.pages.playground.context_meter import ContextMeter
 from app.pages.playground.legend import ScaleLegend
 from app.pages.playground.session import Session
 from app.pages.playground.text import TextToken, cache_words, milliseconds_a_token
-from app.pages.playground.text_area import TextArea
+from app.pages.playground.text_area import LINE, TextArea
 from app.theme.type import S
 from app.widgets.buttons import Button
 from app.widgets.combo import Combo
@@ -26,6 +26,9 @@ _SCALES = {
     Colouring.PROBABILITY: ("0", "1", "thick line: a surprise"),
     Colouring.ENTROPY: ("0", "6 bits", "thick line: much doubt"),
 }
+# Title, three lines and the edges.
+_COMPACT_HEIGHT = 24 + 8 + 3 * LINE + 6 + 26
+_NO_LIMIT = 2**24 - 1
 
 
 class TextPanel(Panel):
@@ -103,6 +106,7 @@ class TextPanel(Panel):
             widget.setVisible(not compact)
         if not compact:
             self._looks = None
+        self.setMaximumHeight(_COMPACT_HEIGHT if compact else _NO_LIMIT)
         self._recolour()
 
     def show_looks(self, weights: Sequence[float | None]) -> None:
