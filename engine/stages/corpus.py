@@ -68,7 +68,7 @@ class _Tally:
             self.documents += 1
             if self.documents.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...: a few of any corpus, the first at once
                 yield DocumentSample(step=self.documents, text=item.text[:_SAMPLE_CHARACTERS])
-        elif time.monotonic() - self.told > _TELL_SECONDS:
+        elif time.monotonic() - self.told > _TELL_SECONDS or 0 < item.total == item.done:
             self.told = time.monotonic()
             if item.total:
                 yield Progress(step=self.documents, done=item.done, total=item.total, unit="bytes")

@@ -68,7 +68,7 @@ def _write(world: World, config: Config, folder: Path, settings: dict[str, Any])
         with CorpusWriter(draft.folder) as writer:
             for document in tell_world(world, config.seed, config.documents):
                 writer.write(document)
-                if time.monotonic() - told < _TELL_SECONDS:
+                if time.monotonic() - told < _TELL_SECONDS and writer.documents < config.documents:
                     continue
                 told = time.monotonic()
                 yield Progress(step=writer.documents, done=writer.documents, total=config.documents, unit="documents")
