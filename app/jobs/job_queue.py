@@ -46,7 +46,7 @@ class JobQueue(QObject):
     """One job at a time on the device; a job that is done makes room for the next.
 
     began(job), ended(job): a job starts or stops being the current one. trouble(CutawayError): to be shown.
-    free(): no job works in this process any more, so the window may close.
+    free(): after `leave`, no job works in this process any more: the window may close.
     """
 
     changed = Signal()
@@ -210,13 +210,14 @@ class JobQueue(QObject):
             self._go_on_detached(job)
         else:
             self._end(job)
-        if not self.busy:
+        if self._leaving and not self.busy:
             self.free.emit()
 
     def _go_on_detached(self, job: Job) -> None:
         try:
             job.process = start_detached(job.run, self._settings.device, self._settings.threads)
         except CutawayError as error:
+            self._leaving = False  # what was asked for cannot be: the window stays, so that this is read
             self.trouble.emit(error)
             self._end(job)
             return

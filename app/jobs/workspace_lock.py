@@ -34,8 +34,9 @@ class WorkspaceLock:
 
 class WorkspaceInUseError(CutawayError):
     def __init__(self, root: Path, process: int, host: str, application: str) -> None:
+        who, where = application.capitalize() or "A program", host or "this computer"
         super().__init__(
             f"The workspace {root} is open in another window.",
-            f"{application or 'A program'} with process number {process} on {host or 'this computer'} holds it.",
+            f"{who} with process number {process} on {where} holds it.",
             "Use that window, close it first, or choose another folder.",
         )

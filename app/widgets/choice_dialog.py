@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from app.theme.type import M, S, font
+from app.theme.type import L, S, font
 from app.widgets.buttons import Button
 from app.widgets.label import Label
 
@@ -50,7 +50,7 @@ class ChoiceDialog(QDialog):
         text = Label(words, "muted", wrap=True)
         text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(text)
-        layout.addSpacing(M)
+        layout.addSpacing(L)
         row = QHBoxLayout()
         row.setSpacing(S)
         if details:
@@ -59,6 +59,14 @@ class ChoiceDialog(QDialog):
         for choice in choices:
             row.addWidget(self._button(choice))
         layout.addLayout(row)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the wrapped text needs at our width: a dialog by itself asks for more."""
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        self.setFixedHeight(layout.totalHeightForWidth(_WIDTH))
 
     def _button(self, choice: Choice) -> Button:
         button = Button(choice.text, choice.kind)
@@ -85,7 +93,7 @@ class ChoiceDialog(QDialog):
         def unfold() -> None:
             box.setVisible(not box.isVisible())
             copy.setVisible(box.isVisible())
-            self.adjustSize()
+            self._fit()
 
         show.clicked.connect(unfold)
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(details))

@@ -160,6 +160,19 @@ def test_a_process_that_cannot_go_on_is_told_with_its_last_words(desk: Desk, qtb
     assert run.status().state is RunState.STOPPED and desk.jobs.current is None
 
 
+def test_a_window_that_cannot_hand_its_run_over_stays(
+    window: MainWindow, desk: Desk, qtbot: QtBot, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(desk, qtbot, counting(steps=5000, seconds_a_step=0.002))
+    monkeypatch.setattr("sys.executable", "/there/is/no/python")
+    answer("detach")
+    with qtbot.waitSignal(desk.bus.error) as told:
+        window.close()
+    assert "could not be started in a process of its own" in told.args[0].what
+    qtbot.wait(50)
+    assert window.isVisible() and run.status().state is RunState.STOPPED
+
+
 def test_a_folder_that_vanishes_under_the_window_is_no_flood_of_errors(
     window: MainWindow, desk: Desk, qtbot: QtBot, counting: Counting
 ) -> None:
