@@ -16,6 +16,7 @@ from engine.corpus.worlds.world import World
 _KINDS = ("biography",) * 9 + ("story",) * 5 + ("questions",) * 3 + ("dialogue",) * 3
 _INTRODUCED_FIRST = 4
 _CODA_SHARE = 0.3
+_FACTS_A_SENTENCE = (1, 1, 2, 3)
 _EXCHANGES = 4
 _QUESTIONS = 5
 _SEVERAL_SHARE = 0.5
@@ -39,6 +40,7 @@ class _Teller:
         self._attributes = [attribute.name for attribute in world.attributes]
         table = read_table("attributes")
         self._statements = _parsed({key: table[key]["statements"] for key in table}, phrases)
+        self._deeds = _parsed({key: table[key]["deeds"] for key in table}, phrases)
         self._questions = _parsed({key: table[key]["questions"] for key in table}, phrases)
         self._answers = _parsed({key: table[key]["answers"] for key in table}, phrases)
         self._dialogues = _parsed(read_sections("dialogues"), phrases)
@@ -46,7 +48,8 @@ class _Teller:
         self._stories = {title: parse(" ".join(lines), phrases) for title, lines in stories.items()}
         self._titles = dice.deal(list(self._stories))
         self._codas = [parse(line, phrases) for line in phrases["coda"]]
-        self._paraphrases: dict[tuple[str, str], Iterator[Template]] = {}
+        self._name = parse("{name}")
+        self._dealt: dict[tuple[int, str, str], Iterator[Template]] = {}
 
     def documents(self) -> Iterator[Document]:
         for person in self._order[:_INTRODUCED_FIRST]:
@@ -63,20 +66,38 @@ class _Teller:
 
     def _biography(self, person: Person) -> Document:
         telling = Telling(self._dice, {"": person})
-        for number, attribute in enumerate(self._dice.shuffled(self._attributes)):
-            telling.write(" " if number else "")
-            telling.tell(self._paraphrase(person, attribute))
+        attributes = self._dice.shuffled(self._attributes)
+        while attributes:
+            several, attributes = self._some_of(attributes)
+            telling.write(" " if telling.began else "")
+            if len(several) == 1:
+                telling.tell(self._next(self._statements, person, several[0]))
+            else:
+                self._tell_deeds(telling, person, several)
         if self._dice.share() < _CODA_SHARE:
             telling.write(" ")
             telling.tell(self._dice.pick(self._codas))
         return telling.document("biography")
 
-    def _paraphrase(self, person: Person, attribute: str) -> Template:
+    def _some_of(self, attributes: list[str]) -> tuple[list[str], list[str]]:
+        """As many as the next sentence tells of, and the rest."""
+        count = self._dice.pick(_FACTS_A_SENTENCE)
+        return attributes[:count], attributes[count:]
+
+    def _tell_deeds(self, telling: Telling, person: Person, attributes: list[str]) -> None:
+        """One sentence: "Mira Toll keeps a grey fox, loves blue and was born in Anvik." """
+        telling.tell(self._name)
+        for left, attribute in zip(reversed(range(len(attributes))), attributes, strict=True):
+            telling.write(" " if attribute == attributes[0] else ", " if left else " and ")
+            telling.tell(self._next(self._deeds, person, attribute))
+        telling.write(".")
+
+    def _next(self, paraphrases: dict[str, list[Template]], person: Person, attribute: str) -> Template:
         """Each paraphrase in turn, so that none is missing for anybody who is told of often enough."""
-        key = (person.name, attribute)
-        if key not in self._paraphrases:
-            self._paraphrases[key] = self._dice.deal(self._statements[attribute])
-        return next(self._paraphrases[key])
+        key = (id(paraphrases), person.name, attribute)
+        if key not in self._dealt:
+            self._dealt[key] = self._dice.deal(paraphrases[attribute])
+        return next(self._dealt[key])
 
     def _story(self, person: Person) -> Document:
         title = next(self._titles)

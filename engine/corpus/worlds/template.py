@@ -130,6 +130,10 @@ class Telling:
             else:
                 self.tell(self._dice.pick(node.options))
 
+    @property
+    def began(self) -> bool:
+        return self._length > 0
+
     def write(self, text: str) -> None:
         self._parts.append(text)
         self._length += len(text)
