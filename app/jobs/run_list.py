@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QThreadPool, QTimer, Signal
 
 from app.jobs.run_summary import RunSummary, read_summary
 from engine.store.workspace import Workspace
@@ -23,6 +23,7 @@ class RunList(QObject):
     """
 
     changed = Signal()
+    _found = Signal(object, object)
 
     def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -30,22 +31,29 @@ class RunList(QObject):
         self.summaries: list[RunSummary] = []
         self.loaded = False
         self._known: _Known = {}
-        self._reading: _Reading | None = None
         self._busy = False
         self._again = False
         self._watchers: set[QObject] = set()
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_AGAIN_MS)
         self._timer.timeout.connect(self.refresh)
+        self._found.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def refresh(self) -> None:
         if self._busy:
             self._again = True
             return
         self._busy = True
-        self._reading = _Reading(self.workspace, self._known)
-        self._reading.done.found.connect(self._take)
-        QThreadPool.globalInstance().start(self._reading)
+        workspace, known = self.workspace, self._known
+
+        def read() -> None:
+            try:
+                found = _read(workspace, known)
+            except OSError:
+                found = dict(known)  # the list of folders changed while it was made: the next look sees it
+            self._found.emit(workspace, found)
+
+        QThreadPool.globalInstance().start(read)
 
     def watch(self, watcher: QObject, on: bool) -> None:
         """A page says that it shows the list, or does no longer."""
@@ -69,7 +77,7 @@ class RunList(QObject):
         QThreadPool.globalInstance().waitForDone()
 
     def _take(self, workspace: Workspace, known: dict[Path, tuple[int, RunSummary]]) -> None:
-        self._busy = False  # the object itself stays until the next one: its thread may still be returning from it
+        self._busy = False
         if workspace == self.workspace:
             summaries = [summary for _, summary in known.values()]
             different = summaries != self.summaries or not self.loaded
@@ -81,39 +89,19 @@ class RunList(QObject):
             self.refresh()
 
 
-class _Done(QObject):
-    found = Signal(object, object)
-
-
-class _Reading(QRunnable):
-    """On a thread of the pool. What it made is handed over by one queued signal."""
-
-    def __init__(self, workspace: Workspace, known: _Known) -> None:
-        super().__init__()
-        self.setAutoDelete(False)
-        self.done = _Done()
-        self._workspace = workspace
-        self._known = known
-
-    def run(self) -> None:
+def _read(workspace: Workspace, known: _Known) -> dict[Path, tuple[int, RunSummary]]:
+    """On a thread of the pool."""
+    found: dict[Path, tuple[int, RunSummary]] = {}
+    for folder in workspace.run_folders():
         try:
-            found = self._read()
-        except OSError:
-            found = dict(self._known)  # the list of folders changed while it was made: the next look sees it
-        self.done.found.emit(self._workspace, found)
-
-    def _read(self) -> dict[Path, tuple[int, RunSummary]]:
-        found: dict[Path, tuple[int, RunSummary]] = {}
-        for folder in self._workspace.run_folders():
-            try:
-                stamp = _stamp(folder)
-                old = self._known.get(folder)
-                # A run that dies changes no file, so one that seemed alive is looked at again.
-                fresh = old is not None and old[0] == stamp and not old[1].is_live
-                found[folder] = old if old is not None and fresh else (stamp, read_summary(self._workspace, folder))
-            except FileNotFoundError:
-                continue  # deleted while we looked
-        return found
+            stamp = _stamp(folder)
+            old = known.get(folder)
+            # A run that dies changes no file, so one that seemed alive is looked at again.
+            fresh = old is not None and old[0] == stamp and not old[1].is_live
+            found[folder] = old if old is not None and fresh else (stamp, read_summary(workspace, folder))
+        except FileNotFoundError:
+            continue  # deleted while we looked
+    return found
 
 
 def _stamp(folder: Path) -> int:

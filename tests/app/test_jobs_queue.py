@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
+from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
 from app.jobs.desk import Desk, make_desk
@@ -122,6 +126,25 @@ def test_leaving_stops_the_run_and_starts_no_other(desk: Desk, qtbot: QtBot, cou
         desk.jobs.leave(detached=False)
     assert run.status().state is RunState.STOPPED
     assert desk.jobs.current is None and len(desk.jobs.waiting) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="counts file descriptors")
+def test_many_runs_leave_no_thread_file_or_object_behind(desk: Desk, qtbot: QtBot, counting: Counting) -> None:
+    me = psutil.Process()
+
+    def many(count: int) -> tuple[int, int, int]:
+        for _ in range(count):
+            with qtbot.waitSignal(desk.jobs.ended):
+                desk.jobs.start(counting(steps=3))
+        desk.feed.follow(None)
+        qtbot.wait(20)
+        gc.collect()
+        objects = sum(isinstance(thing, QObject) for thing in gc.get_objects())
+        return me.num_fds(), threading.active_count(), objects
+
+    before = many(5)
+    after = many(25)
+    assert all(b <= a + 3 for a, b in zip(before, after, strict=True))
 
 
 SECOND_PROCESS = """

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, QUrl, Signal
+from PySide6.QtCore import Qt, QThreadPool, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog
 
@@ -32,6 +32,8 @@ class Usage:
 
 
 class WorkspacePanel(Panel):
+    _measured = Signal(object, object)
+
     def __init__(self, desk: Desk) -> None:
         super().__init__("Workspace", margins=(20, 16, 20, 12))
         self._desk = desk
@@ -42,19 +44,18 @@ class WorkspacePanel(Panel):
         self._trash = Row("Trash", "Deleted runs wait here, so that they can come back.", self._empty)
         self.body.addWidget(self._folder)
         self.body.addWidget(self._trash)
-        self._reading: _Reading | None = None
         self._choose.clicked.connect(self._ask_for_folder)
         self._show.clicked.connect(self._open_folder)
         self._empty.clicked.connect(self._ask_to_empty)
+        self._measured.connect(self._take, Qt.ConnectionType.QueuedConnection)
         desk.bus.workspace_changed.connect(self.refresh)
         desk.runs.changed.connect(self.refresh)
 
     def refresh(self) -> None:
         """Measures the folder on a thread of the pool: a large one takes a while."""
         self._folder.set_effect(str(self._desk.workspace.root))
-        self._reading = _Reading(self._desk.workspace)
-        self._reading.done.found.connect(self._take)
-        QThreadPool.globalInstance().start(self._reading)
+        workspace = self._desk.workspace
+        QThreadPool.globalInstance().start(lambda: self._measured.emit(workspace, measure(workspace)))
 
     def choose(self, folder: Path) -> None:
         """Goes over to the folder and keeps it; says why when that cannot be."""
@@ -93,21 +94,6 @@ class WorkspacePanel(Panel):
         if answer == "delete":
             self._desk.workspace.empty_trash()
             self.refresh()
-
-
-class _Done(QObject):
-    found = Signal(object, object)
-
-
-class _Reading(QRunnable):
-    def __init__(self, workspace: Workspace) -> None:
-        super().__init__()
-        self.setAutoDelete(False)
-        self.done = _Done()
-        self._workspace = workspace
-
-    def run(self) -> None:
-        self.done.found.emit(self._workspace, measure(self._workspace))
 
 
 def measure(workspace: Workspace) -> Usage:
