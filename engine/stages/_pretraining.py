@@ -14,7 +14,17 @@ import torch
 from engine.batches.packed import PackedBatches, validation_batches
 from engine.batches.token_shards import TokenShards, check_tokenizer
 from engine.device import Measurement, choose_device, describe, keep_freed_memory, measure_precision, set_threads
-from engine.events import ArtifactReady, CheckpointSaved, Event, Notice, Resumed, RunState, StateChanged, TextSample
+from engine.events import (
+    ArtifactReady,
+    CheckpointSaved,
+    Event,
+    Notice,
+    Resumed,
+    RunState,
+    StateChanged,
+    StepMetrics,
+    TextSample,
+)
 from engine.generation.decoder import generate
 from engine.generation.loaded import LoadedModel
 from engine.generation.sampling import SamplingConfig
@@ -22,7 +32,7 @@ from engine.model.transformer import Transformer
 from engine.model.weights import load_weights, weights
 from engine.pipeline.stage import Context
 from engine.stages import pretrain
-from engine.store.checkpoint import load_checkpoint, newest_valid, prune_checkpoints, save_checkpoint
+from engine.store.checkpoint import load_checkpoint, newest_valid, passed_over, prune_checkpoints, save_checkpoint
 from engine.store.files import read_json, write_json
 from engine.store.machine import read_machine, size_key, write_machine
 from engine.tokenizer.tokenizer import load_tokenizer
@@ -56,8 +66,11 @@ class Pretraining:
         precision = self._choose_precision(measured, saved.get("precision"))
         self.trainer = self._build(precision, self._data())
         self._write_plan(measured, precision)
+        yield from self._tell_damage(checkpoint)
         if checkpoint:
             yield from self._go_on_from(checkpoint, saved)
+        elif any(isinstance(event, StepMetrics) for event in self.context.run_folder.all_events()):
+            yield Resumed(step=0)  # it ended before its first checkpoint: what it told is void
         self.live = self.context.live = LoadedModel(
             model=self.trainer.model,
             tokenizer=self.tokenizer,
@@ -138,6 +151,13 @@ class Pretraining:
     @property
     def _size(self) -> int:
         return self.plan.model.parameters()
+
+    def _tell_damage(self, taken: Path | None) -> Iterator[Event]:
+        damaged = [path.name for path in passed_over(self.root, taken)]
+        if damaged:
+            names = f"{' and '.join(damaged)} {'is' if len(damaged) == 1 else 'are'} damaged"
+            words = f"the run goes on from {taken.name}" if taken else "the run begins anew"
+            yield Notice(text=f"{names}, so {words}.", level="warning")
 
     def _go_on_from(self, folder: Path, saved: dict[str, Any]) -> Iterator[Event]:
         checkpoint = load_checkpoint(folder, ("model", "optimizer", "random"))

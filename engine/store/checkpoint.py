@@ -149,6 +149,13 @@ def newest_valid(root: Path) -> Path | None:
     return None
 
 
+def passed_over(root: Path, taken: Path | None) -> list[Path]:
+    """Damaged checkpoints newer than the one that `newest_valid` took, oldest first, those cut short included."""
+    found = [path for path in root.glob("step-*") if _NAME.fullmatch(path.name)]
+    newer = [path for path in found if taken is None or checkpoint_step(path) > checkpoint_step(taken)]
+    return sorted(newer, key=checkpoint_step)
+
+
 def prune_checkpoints(root: Path, keep: int, protected: Path) -> list[Path]:
     """Removes old checkpoints beyond the `keep` newest (at least two), only after `protected` verified.
 
