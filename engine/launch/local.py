@@ -24,7 +24,7 @@ from engine.launch.recipe import Recipe, StageSpec, recipe_from_json
 from engine.pipeline.drive import drive
 from engine.pipeline.stage import Context
 from engine.store.artifact import Artifact, open_artifact
-from engine.store.files import read_json, write_json
+from engine.store.files import explain_os_error, read_json, write_json
 from engine.store.machine import read_machine, write_machine
 from engine.store.run_folder import RunFolder, RunRecord, Status
 from engine.store.workspace import FOLDERS, Workspace
@@ -38,8 +38,13 @@ class RecipeRun:
 
     @classmethod
     def create(cls, workspace: Workspace, recipe: Recipe) -> RecipeRun:
+        """Raises CutawayError, and leaves nothing behind, when the disk does not take it."""
         folder = workspace.new_run_folder(recipe.name)
-        write_json(folder / "recipe.json", recipe.to_json())
+        try:
+            write_json(folder / "recipe.json", recipe.to_json())
+        except OSError as error:
+            folder.rmdir()
+            raise explain_os_error(error, folder) from error
         return cls(workspace, folder, recipe)
 
     @classmethod
@@ -110,7 +115,10 @@ class Worker:
     def _drive(self, spec: StageSpec, folder: RunFolder) -> Iterator[Event]:
         parents = {kind: artifact.hash for kind, artifact in self._parents.items()}
         if not (folder.path / "run.json").exists():
-            RunFolder.create(folder.path, self._record(spec, parents))
+            try:
+                RunFolder.create(folder.path, self._record(spec, parents))
+            except OSError as error:
+                raise explain_os_error(error, folder.path) from error
         self.context = Context(
             self.run.workspace,
             folder,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 
 from engine.errors import CutawayError
@@ -20,7 +22,7 @@ from engine.events import (
     Tick,
 )
 from engine.pipeline.stage import Context, StageConfig
-from engine.store.files import explain_os_error
+from engine.store.files import explain_os_error, refuses_to_write
 
 _PAUSE_TICK_SECONDS = 0.02
 
@@ -63,22 +65,49 @@ class Recorder:
         if self._folder.heartbeat_due():
             yield from self._persist(lambda: self._folder.write_status(self.state, self.step, self.seconds))
 
-    def _persist(self, write: object) -> Iterator[Event]:
-        assert callable(write)
+    def fail(self, error: Exception) -> Iterator[Event]:
+        """Tells whoever drives, in any case; the disk as far as it takes it, since it may be the cause."""
+        failed = dataclasses.replace(_failure(error, self._folder.path), step=self.step, seconds=self.seconds)
+        ended = StateChanged(step=self.step, seconds=self.seconds, state=RunState.FAILED.value, message=str(error))
+        self.state = RunState.FAILED
+        with suppress(OSError):
+            self._folder.append(failed)
+        with suppress(OSError):
+            self._folder.write_status(self.state, self.step, self.seconds, str(error))
+            self._folder.append(ended)
+        yield failed
+        yield ended
+
+    def close(self) -> None:
+        """For a run that is left before it said how it ended."""
+        if self.state.is_final:
+            return
+        try:
+            self._folder.write_status(RunState.STOPPED, self.step, self.seconds)
+        except OSError as error:
+            raise explain_os_error(error, self._folder.path) from error
+
+    def _persist(self, write: Callable[[], None]) -> Iterator[Event]:
+        """Pauses the run for as long as the disk takes nothing. What it says of that cannot be recorded either, so it
+        is only handed to whoever drives."""
+        waited = False
         while True:
             try:
                 write()
-                return
+                break
             except OSError as error:
-                # The event cannot reach the disk, so it is handed to whoever drives us in this process.
                 words = explain_os_error(error, self._folder.path)
                 if self._control.stopping:
                     raise words from error
                 self._control.pause()
-                yield HealthAlarm(cause="disk", what=words.what, why=words.why, remedy=words.remedy)
+                waited = True
+                yield HealthAlarm(step=self.step, cause="disk", what=words.what, why=words.why, remedy=_then(words))
+                yield StateChanged(step=self.step, state=RunState.PAUSED.value, message=words.what)
                 while self._control.paused:
                     time.sleep(_PAUSE_TICK_SECONDS)
                     yield Tick()
+        if waited:
+            yield StateChanged(step=self.step, state=self.state.value)
 
 
 def drive(stage: ModuleType, config: StageConfig, context: Context) -> Iterator[Event]:
@@ -87,11 +116,11 @@ def drive(stage: ModuleType, config: StageConfig, context: Context) -> Iterator[
     A CutawayError or any other Exception of the stage becomes Failed and the state `failed`; it is not
     raised again, so that a driver has one way out. Closing this generator closes the stage, which saves.
     """
-    context.run_folder.begin_writing()
     recorder = Recorder(context)
     stream = stage.run(config, context)
     complete = False
     try:
+        context.run_folder.begin_writing()
         yield from recorder.enter(RunState.RUNNING)
         for event in stream:
             if isinstance(event, StateChanged):
@@ -106,13 +135,15 @@ def drive(stage: ModuleType, config: StageConfig, context: Context) -> Iterator[
                 yield from _wait_while_paused(recorder, context)
         yield from recorder.enter(RunState.DONE if complete else RunState.STOPPED)
     except Exception as error:
-        yield from recorder.record(_failure(error))
-        yield from recorder.enter(RunState.FAILED, str(error))
+        with suppress(CutawayError):  # what the stage cannot save any more fails for the same reason
+            stream.close()
+        yield from recorder.fail(error)
     finally:
-        stream.close()
-        if not recorder.state.is_final:
-            context.run_folder.write_status(RunState.STOPPED, recorder.step, recorder.seconds)
         context.live = None
+        try:
+            stream.close()
+        finally:
+            recorder.close()
 
 
 def _wait_while_paused(recorder: Recorder, context: Context) -> Iterator[Event]:
@@ -128,7 +159,13 @@ def _wait_while_paused(recorder: Recorder, context: Context) -> Iterator[Event]:
         yield from recorder.enter(RunState.RUNNING)
 
 
-def _failure(error: Exception) -> Failed:
+def _then(words: CutawayError) -> str:
+    return f"{words.remedy} Then resume."
+
+
+def _failure(error: Exception, folder: Path) -> Failed:
+    if isinstance(error, OSError) and refuses_to_write(error):
+        error = explain_os_error(error, Path(error.filename or folder))
     if isinstance(error, CutawayError):
         return Failed(what=error.what, why=error.why, remedy=error.remedy, details=error.details)
     return Failed(

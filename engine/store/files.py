@@ -13,6 +13,13 @@ from typing import Any
 from engine.errors import CutawayError
 
 _RESERVE_BYTES = 16 * 2**20
+_REMEDIES = {
+    errno.ENOSPC: ("The disk is full.", "Free some space; everything saved before is intact."),
+    errno.EDQUOT: ("The disk quota is used up.", "Free some space; everything saved before is intact."),
+    errno.EROFS: ("The file system is read-only.", "Choose a workspace in a folder that you may write."),
+    errno.EACCES: ("Permission was denied.", "Choose a workspace in a folder that you may write."),
+    errno.EPERM: ("Permission was denied.", "Choose a workspace in a folder that you may write."),
+}
 
 
 def sha256_file(path: Path) -> str:
@@ -85,14 +92,12 @@ def ensure_space(folder: Path, needed: int) -> None:
         )
 
 
+def refuses_to_write(error: OSError) -> bool:
+    """Whether the disk's state is the cause, rather than a mistake of ours."""
+    return error.errno in _REMEDIES
+
+
 def explain_os_error(error: OSError, path: Path) -> CutawayError:
     """A full disk, a read-only folder or a missing permission, in words."""
-    remedies = {
-        errno.ENOSPC: ("The disk is full.", "Free some space; everything saved before is intact."),
-        errno.EDQUOT: ("The disk quota is used up.", "Free some space; everything saved before is intact."),
-        errno.EROFS: ("The file system is read-only.", "Choose a workspace in a folder that you may write."),
-        errno.EACCES: ("Permission was denied.", "Choose a workspace in a folder that you may write."),
-        errno.EPERM: ("Permission was denied.", "Choose a workspace in a folder that you may write."),
-    }
-    why, remedy = remedies.get(error.errno or 0, (f"{error.strerror or error}.", "Check the disk, then try again."))
+    why, remedy = _REMEDIES.get(error.errno or 0, (f"{error.strerror or error}.", "Check the disk, then try again."))
     return CutawayError(f"{path} could not be written.", why, remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from engine.errors import CutawayError
@@ -48,7 +49,9 @@ def read_machine(workspace: Workspace) -> Machine:
 
 
 def write_machine(workspace: Workspace, machine: Machine) -> None:
-    write_json(workspace.root / "machine.json", asdict(machine), durable=False)
+    """On a disk that takes nothing the memory of speed stays as it was: no run ends for that."""
+    with suppress(OSError):
+        write_json(workspace.root / "machine.json", asdict(machine), durable=False)
 
 
 def size_key(parameters: int) -> str:

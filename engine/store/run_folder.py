@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -76,11 +77,16 @@ class RunFolder:
                     stream.write(b"\n")
 
     def append(self, event: Event) -> None:
-        """Adds one line and hands it to the operating system, so that readers see it at once."""
+        """Adds one line and hands it to the operating system, so that readers see it at once. All of it or, raising
+        OSError, nothing: half a line on a full disk would spoil the next one too."""
         if isinstance(event, Tick):
             return
-        with self.events_path.open("ab") as stream:
-            stream.write(encode(event).encode() + b"\n")
+        line = encode(event).encode() + b"\n"
+        with self.events_path.open("ab", buffering=0) as stream:
+            end = stream.seek(0, os.SEEK_END)
+            if stream.write(line) != len(line):
+                stream.truncate(end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.events_path))
 
     def read_events(self, offset: int = 0, max_bytes: int = 2**20) -> tuple[list[Event], int]:
         """Events in complete lines from byte `offset` on, and the offset to go on from. Torn lines are passed over."""
@@ -112,7 +118,15 @@ class RunFolder:
     def write_status(self, state: RunState, step: int, seconds: float, message: str = "") -> None:
         me = psutil.Process()
         status = Status(state, step, seconds, message, me.pid, me.create_time(), socket.gethostname(), time.time())
-        write_json(self.path / "status.json", asdict(status), durable=state.is_final)
+        path = self.path / "status.json"
+        try:
+            write_json(path, asdict(status), durable=state.is_final)
+        except OSError:
+            if not state.is_final:
+                raise
+            # How a run ended must be known, also on a full disk: the old status makes room for the new one.
+            path.unlink(missing_ok=True)
+            write_json(path, asdict(status))
         self._last_heartbeat = time.monotonic()
 
     def heartbeat_due(self) -> bool:
