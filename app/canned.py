@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app.canned_artifacts import copy_artifacts, told_events
+from app.canned_artifacts import copy_artifacts, told_events, train_tokens
 from app.canned_stories import Story, finished_runs, first_words
 from engine.events import (
     ArtifactReady,
@@ -259,7 +259,7 @@ def _plan(story: Story) -> dict[str, Any]:
         "origins": plan.origins,
         "tokens": plan.tokens,
         "batch_tokens": plan.batch_tokens,
-        "train_tokens": story.tokens - story.tokens // 20,
+        "train_tokens": train_tokens() if "world" in story.tables else story.tokens - story.tokens // 20,
         "device": "2 CPU threads",
         "threads": 2,
         "precision": "bfloat16",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.control import Control
-from engine.events import Event, StateChanged
+from engine.events import ArtifactReady, Event, StateChanged
 from engine.launch.local import RecipeRun
 from engine.launch.recipe import recipe_from_json
 from engine.store.workspace import FOLDERS, Workspace, open_workspace
@@ -59,3 +59,9 @@ def told_events(stage: str, seconds: float) -> list[Event]:
     events = prepared().events[stage]
     took = max((event.seconds for event in events), default=0.0) or 1.0
     return [dataclasses.replace(event, seconds=event.seconds / took * seconds) for event in events]
+
+
+def train_tokens() -> int:
+    """What the shards hold for training."""
+    ready = [event for event in prepared().events["tokenize"] if isinstance(event, ArtifactReady)]
+    return int(ready[-1].figures["train_tokens"])

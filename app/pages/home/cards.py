@@ -162,8 +162,8 @@ class TokenizerCard(RoadCard):
         if learned is not None and learned.figures:
             size = int(learned.figures["vocab_size"])
             return f"{size:,}", "tokens learned" if kind == "bpe" else "tokens"
-        if learned is not None and learned.merges:
-            return f"{learned.merges[-1].token_id + 1:,}", "tokens so far"
+        if learned is not None and learned.unit == "merges" and learned.done:
+            return f"{256 + learned.done:,}", "tokens so far"
         if kind == "bpe":
             return f"{vocabulary_size(scene.recipe):,}", "tokens to learn"
         return ("257", "tokens, one a byte") if kind == "byte" else ("", "one token a character")
@@ -208,7 +208,7 @@ class PretrainCard(RoadCard):
             corner,
             "NaN" if broken else f"{stage.track.smooth:.2f}",
             "loss is no number any more" if broken else "loss, nats per token",
-            f"“{one_line(sample.prompt + sample.text)}”" if sample else self._time(scene),
+            f"“{one_line(sample.prompt + sample.text)}”" if sample else "its first words come soon",
             f"step {sample.step:,}" if sample else "",
             quiet=sample is not None,
         )
@@ -230,10 +230,11 @@ class PlaygroundCard(RoadCard):
         self.card.set_mark(Mark.DONE if done else Mark.WAITING)
         vocabulary = scene.forecast.model.vocab_size if scene.forecast.model else 257
         begun = stage is not None and stage.step > 0
-        foot = "Talk to it" if done else "Look in now" if begun else "all tokens are as likely as each other"
+        alive = stage is not None and stage.alive
+        foot = "Look in now" if alive else "Talk to it" if begun else "all tokens are as likely as each other"
         if guesses is not None:
             self._picture.set_guesses(guesses.prompt, guesses.candidates)
-            subtitle = f"{'ready' if done else 'already open'}, at step {guesses.step:,}"
+            subtitle = f"{'already open' if alive else 'ready' if done else 'as it was'}, at step {guesses.step:,}"
             words = CardWords(subtitle, "", f"{guesses.entropy:.2f}", "bits of doubt", foot, link=True)
         elif stage is not None and begun:
             self._picture.set_guesses(self._prompt(scene), (), hollow=True)

@@ -1,4 +1,4 @@
-"""What the cards show before the first run: sentences of the very world that will come, drawn as an outline."""
+"""What the cards show before the first run: sentences that are true in the world that will come, as an outline."""
 
 from __future__ import annotations
 

@@ -17,11 +17,13 @@ from app.pages.home.sentence import elided
 from app.theme.palette import Palette, colors
 from app.theme.type import font
 from app.widgets.buttons import Button, paint_focus
+from app.widgets.label import Label
 from app.widgets.panel import Panel
 from app.widgets.sparkline import paint_sparkline
 from engine.events import RunState
 
 ROWS = 7
+_FEW = 2  # so many leave room for what else there is
 _ROW, _HEAD = 36, 26
 # Name, began, result (right edge), loss, ended: shares of the width, as the mockup has them.
 _COLUMNS = (0.0, 0.19, 0.405, 0.43, 0.58)
@@ -46,10 +48,13 @@ class RecentRuns(Panel):
         self.first_steps = FirstSteps()
         self.body.setSpacing(0)
         self.body.addWidget(self._head)
-        self.body.addWidget(self.first_steps)
         self._list = QVBoxLayout()
         self._list.setSpacing(0)
         self.body.addLayout(self._list)
+        self._meanwhile = Label("What you can see", weight=600)
+        self._meanwhile.setContentsMargins(0, 16, 0, 0)
+        self.body.addWidget(self._meanwhile)
+        self.body.addWidget(self.first_steps)
         self.body.addStretch(1)
         self.show_runs([], 0)
 
@@ -67,7 +72,8 @@ class RecentRuns(Panel):
         for row, summary in zip(self._rows, runs, strict=False):
             row.show_run(summary)
         self._head.setVisible(bool(runs))
-        self.first_steps.setVisible(not runs)
+        self.first_steps.setVisible(len(runs) <= _FEW)
+        self._meanwhile.setVisible(0 < len(runs) <= _FEW)
         self.set_title("Recent runs" if runs else "What you will see")
         self._everything.setVisible(total > 0)
         self._fit()

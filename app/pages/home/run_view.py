@@ -211,7 +211,7 @@ class RunView:
             root = self.run.workspace.root
             made = {root / stage.artifact for stage in self.stages if stage.artifact}
             places = {self.run.folder, *(folder for folder in made if not folder.is_relative_to(self.run.folder))}
-            size = sum(path.stat().st_size for place in places for path in place.rglob("*") if _is_kept(path))
+            size = sum(_size(path) for place in places for path in place.rglob("*"))
             self._disk = (time.monotonic(), size)
         return size
 
@@ -236,5 +236,8 @@ def _before_fact(sample: DocumentSample) -> str:
     return ""
 
 
-def _is_kept(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0  # an old checkpoint that goes at this very moment
