@@ -90,7 +90,7 @@ class RoadCard:
 class DocumentsCard(RoadCard):
     """World or Corpus: the documents that come in."""
 
-    page = "data"
+    page = "tokenizer"
 
     def __init__(self, stage: str) -> None:
         self.stages = (stage,)
