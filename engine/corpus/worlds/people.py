@@ -35,21 +35,13 @@ class Person:
     facts: Mapping[str, str]
     forms: Mapping[str, Form]
 
-    @property
-    def first(self) -> str:
-        return first_name(self.name)
-
     def differs(self, other: Person) -> bool:
-        """Whether the two share no fact and no first name, so that a story can set them side by side."""
-        return self.first != other.first and all(value != other.facts[key] for key, value in self.facts.items())
-
-
-def first_name(name: str) -> str:
-    return name.split()[0]
+        """Whether the two share no fact at all, so that a story can set them side by side."""
+        return self.name != other.name and all(value != other.facts[key] for key, value in self.facts.items())
 
 
 def make_person(name: str, pronoun: str, facts: Mapping[str, str]) -> Person:
-    first = first_name(name)
+    first = name.split()[0]
     forms = {
         "name": _named(name, name),
         "first": _named(first, name),

@@ -13,11 +13,11 @@ from engine.corpus.worlds.template import Telling, Template, parse, roles_in
 from engine.corpus.worlds.world import World
 
 # Of twenty documents: enough biographies to know, enough stories to write, enough questions to answer.
-_KINDS = ("biography",) * 10 + ("story",) * 5 + ("questions",) * 3 + ("dialogue",) * 2
+_KINDS = ("biography",) * 9 + ("story",) * 5 + ("questions",) * 3 + ("dialogue",) * 3
 _INTRODUCED_FIRST = 4
 _CODA_SHARE = 0.3
 _FACTS_A_SENTENCE = (1, 1, 2, 3)
-_EXCHANGES = 3
+_EXCHANGES = 4
 _QUESTIONS = 5
 _SEVERAL_SHARE = 0.5
 

@@ -21,8 +21,8 @@ from engine.corpus.document import Document, Mark
 from engine.corpus.worlds.dice import Dice
 from engine.corpus.worlds.people import Form, Person
 
-FULL_NAME_SHARE = 0.55
-FIRST_NAME_SHARE = 0.15
+FULL_NAME_SHARE = 0.45
+FIRST_NAME_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.corpus.worlds.dice import Dice
 from engine.corpus.worlds.lore import read_table
-from engine.corpus.worlds.people import Person, first_name, make_person
+from engine.corpus.worlds.people import Person, make_person
 
 FEWEST_PEOPLE, MOST_PEOPLE = 10, 2_000
 
@@ -56,7 +56,7 @@ def build_world(seed: int, people: int = 400) -> World:
     names = read_table("names")
     familiar = names["familiar"]
     called = _names(dice, names, people)
-    friends = _friends(dice, len(familiar), [first_name(name) for name, _ in called])
+    friends = _friends(dice, len(familiar), people)
     table = read_table("attributes")
     columns = {
         key: _dealt(dice, facts["values"], [person[key] for person in familiar], friends)
@@ -87,24 +87,16 @@ def _names(dice: Dice, names: dict[str, Any], count: int) -> list[tuple[str, str
     return list(found.items())
 
 
-def _friends(dice: Dice, familiar: int, firsts: Sequence[str]) -> list[int]:
-    """Index of each person's best friend: pairs, and one round of three when the number is odd.
-
-    The first `familiar` people are friends two by two as they stand. Friends never have the same first name.
-    """
-    count = len(firsts)
-    order = [*range(familiar), *dice.shuffled(range(familiar, count))]
-    rounds = [range(place, place + 2) for place in range(0, count - count % 2, 2)]
-    if count % 2:
-        rounds[-1] = range(count - 3, count)
-    while confusing := [places for places in rounds if len({firsts[order[p]] for p in places}) < len(places)]:
-        for places in confusing:
-            one, other = places[-1], familiar + dice.below(count - familiar)
-            order[one], order[other] = order[other], order[one]
+def _friends(dice: Dice, familiar: int, count: int) -> list[int]:
+    """Index of each person's best friend: pairs, and one round of three when the number is odd."""
+    order = list(range(familiar)) + dice.shuffled(range(familiar, count))
     friends = [0] * count
-    for places in rounds:
-        for place in places:
-            friends[order[place]] = order[place + 1 if place + 1 in places else places[0]]
+    for place in range(0, count - 1, 2):
+        left, right = order[place], order[place + 1]
+        friends[left], friends[right] = right, left
+    if count % 2:
+        left, right, last = order[-3:]
+        friends[left], friends[right], friends[last] = right, last, left
     return friends
 
 
