@@ -53,12 +53,15 @@ class Desk:
     runs: RunList
     bus: DeskBus
     lock: WorkspaceLock | None = None
+    _opened: bool = False
     _looked_at: Workspace | None = None
 
     def open(self) -> None:
         """Starts the engine thread and reads what is in the workspace."""
         self.engine.start()
+        self._opened = True
         self.runs.refresh()
+        self.look_once()  # a page may have had the runs read already
 
     def use_workspace(self, root: Path) -> None:
         """Goes over to another folder. Raises CutawayError, and stays, when that cannot be opened or a job needs this
@@ -86,7 +89,7 @@ class Desk:
 
     def look_once(self) -> None:
         """When a workspace has been read: finds runs that work elsewhere, and offers those that died."""
-        if not self.runs.loaded or self._looked_at == self.workspace:
+        if not self._opened or not self.runs.loaded or self._looked_at == self.workspace:
             return
         self._looked_at = self.workspace
         for summary in self.runs.summaries:

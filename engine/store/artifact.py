@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from engine import __version__
 from engine.errors import CutawayError
@@ -113,9 +117,9 @@ def making_artifact(
     On any exception, and when the generator that uses it is closed, the draft is removed and `folder`
     is as it was. Raises CutawayError for a full disk or a read-only workspace.
     """
-    temporary = folder.with_name(f".tmp-{folder.name}-{os.getpid()}")
+    temporary = folder.with_name(f"{_draft_prefix(folder)}{os.getpid()}")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _sweep_drafts(folder)
         temporary.mkdir(parents=True)
         draft = Draft(temporary)
         yield draft
@@ -147,3 +151,15 @@ def making_artifact(
         raise explain_os_error(error, folder) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _draft_prefix(folder: Path) -> str:
+    return f".tmp-{folder.name}-{socket.gethostname()}-"
+
+
+def _sweep_drafts(folder: Path) -> None:
+    """Removes drafts of this artifact whose process on this computer was killed, or was this one."""
+    for draft in folder.parent.glob(f"{glob.escape(_draft_prefix(folder))}*"):
+        writer = draft.name.rsplit("-", 1)[1]
+        if writer == str(os.getpid()) or (writer.isdigit() and not psutil.pid_exists(int(writer))):
+            shutil.rmtree(draft, ignore_errors=True)
