@@ -143,14 +143,37 @@ def making_artifact(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         write_json(temporary / MANIFEST, asdict(manifest))
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
-        fsync_path(folder.parent)
+        _publish(temporary, folder, manifest)
     except OSError as error:
         raise explain_os_error(error, folder) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _publish(temporary: Path, folder: Path, manifest: Manifest) -> None:
+    """Puts the draft into its place. Equal work of another process that was there first stays: somebody may read it."""
+    while True:
+        try:
+            os.replace(temporary, folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            if _stands(folder, manifest):
+                return
+            shutil.rmtree(folder)
+        else:
+            fsync_path(folder.parent)
+            return
+
+
+def _stands(folder: Path, manifest: Manifest) -> bool:
+    """Whether this very artifact is there and undamaged."""
+    try:
+        artifact = open_artifact(folder, manifest.kind)
+        verify(artifact)
+    except CutawayError:
+        return False
+    return artifact.hash == manifest.hash
 
 
 def _draft_prefix(folder: Path) -> str:
