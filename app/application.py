@@ -30,6 +30,7 @@ from app.main_window import MainWindow
 from app.theme import motion, stylesheet
 from app.widgets.choice_dialog import Choice, ask
 from engine.errors import CutawayError
+from engine.memory import keep_freed_memory
 from engine.store.workspace import Workspace, open_workspace
 
 EXIT_NO_WORKSPACE = 2
@@ -94,6 +95,7 @@ def run_window(argv: Sequence[str]) -> int:
 
 def make_application() -> QApplication:
     """The one QApplication, named so that windows, settings and lock files carry our name."""
+    keep_freed_memory()  # before any thread begins, the one that will train above all
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["cutaway"])
     app.setStyle("Fusion")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 import time
 from dataclasses import dataclass
 
@@ -14,7 +12,6 @@ import torch
 from engine.errors import CutawayError
 
 _MEASURE_SECONDS = 0.025
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 
 
 @dataclass(frozen=True)
@@ -52,20 +49,6 @@ def set_threads(threads: int) -> int:
         threads = min(psutil.cpu_count(logical=False) or allowed, allowed)
     torch.set_num_threads(threads)
     return threads
-
-
-def keep_freed_memory() -> None:
-    """Tells glibc to keep large freed blocks for the next step instead of giving them back to the system.
-
-    Training frees and takes the same blocks every step; returning them costs a page fault for every 4 KB, which
-    measured 10 to 60% of a step on 2 cores. Nothing happens on other systems.
-    """
-    if sys.platform != "linux":
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def measure_precision(device: torch.device) -> Measurement:

@@ -13,7 +13,7 @@ import torch
 
 from engine.batches.packed import PackedBatches, validation_batches
 from engine.batches.token_shards import TokenShards, check_tokenizer
-from engine.device import Measurement, choose_device, describe, keep_freed_memory, measure_precision, set_threads
+from engine.device import Measurement, choose_device, describe, measure_precision, set_threads
 from engine.events import (
     ArtifactReady,
     CheckpointSaved,
@@ -28,6 +28,7 @@ from engine.events import (
 from engine.generation.decoder import generate
 from engine.generation.loaded import LoadedModel
 from engine.generation.sampling import SamplingConfig
+from engine.memory import keep_freed_memory
 from engine.model.transformer import Transformer
 from engine.model.weights import load_weights, weights
 from engine.pipeline.stage import Context
