@@ -215,7 +215,8 @@ class MainWindow(QMainWindow):
     def _refresh_marks(self) -> None:
         for name, module in self.modules.items():
             if name in self.rail.marks():
-                self.rail.mark(name, mark_of(module, self.live))
+                kind = mark_of(module, self.live)
+                self.rail.mark(name, kind, (self.live.share or None) if kind == "running" else None)
 
     def _refresh_actions(self) -> None:
         state = self.live.state

@@ -19,6 +19,7 @@ class Registry:
     def __init__(self, package: str, requires: tuple[str, ...] = ()) -> None:
         self.package = package
         self.requires = requires
+        self._loaded: dict[str, ModuleType] = {}
 
     def names(self) -> list[str]:
         """All entries in alphabetical order; nothing is imported but the package itself."""
@@ -28,6 +29,8 @@ class Registry:
 
     def load(self, name: str) -> ModuleType:
         """Imports one entry. Raises CutawayError for an unknown name, TypeError for a broken entry."""
+        if name in self._loaded:
+            return self._loaded[name]  # finding the names searches a folder
         if name not in self.names():
             raise CutawayError(
                 f'There is no "{name}" in {self.package}.',
@@ -38,4 +41,5 @@ class Registry:
         missing = [attribute for attribute in self.requires if not hasattr(module, attribute)]
         if missing:
             raise TypeError(f"{module.__name__} lacks {', '.join(missing)}")
+        self._loaded[name] = module
         return module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import groupby
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from engine.launch.local import RecipeRun
 from engine.store.run_folder import Status
 from engine.store.workspace import Workspace
 
-# Each look at a run costs the training beside it a little: a training step is shown a fifth of a second late at most.
 _ALIVE_MS = 200
+# Each look at a run, and the pictures that follow from it, take time from the training beside it, which waits with
+# all cores for the one that was busy here. So the pause grows until this thread takes 1% of one core.
+_LEAST_TRAINING_MS, _MOST_TRAINING_MS = 400, 1000
+_TRAINING_SHARE = 0.01
 _ENDED_MS = 500
 _BUDGET_SECONDS = 0.004
 _POLLS_PER_STATUS = 4
@@ -25,11 +29,13 @@ _HISTORY_LIMIT = 200_000
 class EventFeed(QObject):
     """Follows one run at a time. The signals carry only what is new; `history` has everything up to now.
 
+    told(): at the end of a look that found something; who repaints then, all at once, paints the window once.
     reset(run: RecipeRun | None): another run is followed from now on, its history is empty yet.
     rewound(stage_index, stage_name, step): the run went on from an earlier checkpoint; drop what came after `step`.
     events(stage_index, stage_name, list[Event]), status(stage_index, Status): in the order they were written.
     """
 
+    told = Signal()
     reset = Signal(object)
     rewound = Signal(int, str, int)
     events = Signal(int, str, list)
@@ -41,6 +47,8 @@ class EventFeed(QObject):
         self._reader: RunReader | None = None
         self._history: list[list[Event]] = []
         self._polls = 0
+        self._trains = False
+        self._spent = 0.0  # processor time of this thread at the last look
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._poll)
 
@@ -93,16 +101,29 @@ class EventFeed(QObject):
             self._take(index, [event for _, event in group])
             if self._reader is not reader:
                 return  # a receiver chose another run
+        changed: list[tuple[int, Status]] = []
         if self._polls % _POLLS_PER_STATUS == 0 or any(isinstance(event, StateChanged) for _, event in found):
-            for index, status in reader.poll_statuses():
-                self.status.emit(index, status)
+            changed = reader.poll_statuses()
+        for index, status in changed:
+            self.status.emit(index, status)
         self._polls += 1
-        self._timer.setInterval(0 if reader.more else self._pause_ms())
+        spent = time.thread_time() - self._spent
+        self._spent += spent
+        if found:
+            self._trains = isinstance(found[-1][1], StepMetrics)
+        if found or changed:
+            self.told.emit()
+        self._timer.setInterval(0 if reader.more else self._pause_ms(spent))
 
-    def _pause_ms(self) -> int:
+    def _pause_ms(self, spent: float) -> int:
+        """spent: seconds of this thread's processor time since the last look, painting and all."""
         states = [self.stage_status(index).state for index in range(len(self._history))]
         alive = any(not state.is_final and state is not RunState.WAITING for state in states)
-        return _ALIVE_MS if alive or self._polls < _POLLS_PER_STATUS else _ENDED_MS
+        if not alive and self._polls >= _POLLS_PER_STATUS:
+            return _ENDED_MS
+        if not (alive and self._trains):
+            return _ALIVE_MS
+        return min(max(round(spent / _TRAINING_SHARE * 1000), _LEAST_TRAINING_MS), _MOST_TRAINING_MS)
 
     def _take(self, index: int, events: list[Event]) -> None:
         history = self._history[index]

@@ -59,7 +59,7 @@ class JobsDrawer(QWidget):
         self._name = Label(size=11)
         self._bar = Bar(width=140)
         self._bar.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self._left = Label(role="muted", size=11)
+        self._left = Label(role="muted", size=11, steady=True)
         self._waiting = Label(role="muted", size=11)
         self._newest = Label(role="muted", size=11, fixed=True)
         title = Label("Jobs", size=11, weight=600)
@@ -114,8 +114,9 @@ class JobsDrawer(QWidget):
     def refresh(self) -> None:
         live, state = self._live, self._live.state
         at_work = state is not None
-        self._ring.setVisible(state in _TURNING)
         shows = at_work and live.is_current
+        self._ring.setVisible(state in _TURNING)
+        self._ring.set_share((live.share or None) if shows and state is RunState.RUNNING else None)
         if state is None or live.job is None:
             self._name.setText(self._last_words or "nothing running")
         else:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import QMargins, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.theme.palette import colors
 from app.theme.type import font
+
+_SLACK = 12
 
 
 class Label(QLabel):
     """Plain text, never markup, so that a document's `<b>` stays what it is. Follows the theme by itself.
 
     role: "text", "muted", "accent", "danger", "warning", "ok", "validation_text" or "focused". size: pixels.
+    steady: for text that changes often; it keeps its width until it needs more, so that nothing is laid out anew.
     """
 
     def __init__(
@@ -25,17 +28,30 @@ class Label(QLabel):
         weight: int = 400,
         fixed: bool = False,
         wrap: bool = False,
+        steady: bool = False,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(text, parent)
+        super().__init__(parent)
+        self._steady = steady
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setFont(font(size, weight=weight, fixed=fixed))
         self.setProperty("role", role)
         self.setWordWrap(wrap)
+        self.setText(text)
         if wrap:
             policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
             policy.setHeightForWidth(True)
             self.setSizePolicy(policy)
+
+    def setText(self, text: str) -> None:
+        if text == self.text():
+            return
+        if self._steady:
+            # A widget of fixed size is not laid out again when its text changes.
+            wanted = QFontMetrics(self.font()).size(0, text).grownBy(QMargins(1, 0, 1, 0))
+            if wanted.width() > self.width() or wanted.width() < self.width() - _SLACK or self.minimumWidth() == 0:
+                self.setFixedSize(wanted)
+        super().setText(text)
 
     def set_role(self, role: str) -> None:
         if self.property("role") != role:

@@ -38,7 +38,10 @@ class RepaintPace(QObject):
     def ask(self) -> None:
         if not self._timer.isActive():
             wait = self._last + self.interval - time.perf_counter()
-            self._timer.start(max(int(wait * 1000), 0))
+            if wait <= 0:
+                self._fire()  # together with whatever else changes now: one picture of the window instead of two
+            else:
+                self._timer.start(int(wait * 1000) + 1)
 
     def now(self) -> None:
         """At once: for what a person does, which must not wait."""

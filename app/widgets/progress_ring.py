@@ -12,6 +12,8 @@ from app.theme.palette import colors
 _TURN_MILLISECONDS = 1600
 # Six frames a second: seen as turning, at a sixth of the cost of smooth motion beside a run that needs the cores.
 _FRAME_MILLISECONDS = 160
+# What the eye can tell apart on a ring of 12 pixels.
+_SHARES = 40
 
 
 def paint_ring(
@@ -30,7 +32,7 @@ def paint_ring(
 
 
 class ProgressRing(QWidget):
-    """share None: turns (stands still when motion is reduced or while hidden)."""
+    """share: how much is done, 0 to 1. None: not known, the ring turns (and stands still when motion is reduced)."""
 
     def __init__(self, size: int = 12, share: float | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,9 +45,11 @@ class ProgressRing(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def set_share(self, share: float | None) -> None:
-        self._share = share
-        self._keep_time()
-        self.update()
+        seen = None if share is None else round(share * _SHARES) / _SHARES
+        if seen != self._share:
+            self._share = seen
+            self._keep_time()
+            self.update()
 
     def sizeHint(self) -> QSize:
         return QSize(self._size, self._size)

@@ -20,6 +20,7 @@ WIDTH = 84
 MARKS = ("none", "done", "running", "paused", "failed")
 _ROAD_X = 8.5
 _FRAME_MS = 160
+_SHARES = 30
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Rail(QWidget):
         self.setAccessibleName("Rooms")
         self.rooms = list(rooms)
         self._marks: dict[str, str] = {}
+        self._shares: dict[str, float | None] = {}
         self._turn = 0.0
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
@@ -72,10 +74,12 @@ class Rail(QWidget):
             self._items[name].setChecked(True)
             self._group.blockSignals(blocked)
 
-    def mark(self, name: str, kind: str) -> None:
-        """kind: one of MARKS. Rooms off the road take none."""
-        if self._marks.get(name, "none") != kind:
-            self._marks[name] = kind
+    def mark(self, name: str, kind: str, share: float | None = None) -> None:
+        """kind: one of MARKS. share: of the ring while it runs, None when it is not known. Rooms off the road take
+        no mark."""
+        seen = None if share is None else round(share * _SHARES) / _SHARES
+        if (self._marks.get(name, "none"), self._shares.get(name)) != (kind, seen):
+            self._marks[name], self._shares[name] = kind, seen
             self._keep_time()
             self.update(0, 0, 18, self.height())
             item = self._items[name]
@@ -98,7 +102,8 @@ class Rail(QWidget):
         self._timer.stop()
 
     def _keep_time(self) -> None:
-        moving = "running" in self._marks.values() and self.isVisible() and not motion.is_reduced()
+        turning = any(kind == "running" and self._shares.get(name) is None for name, kind in self._marks.items())
+        moving = turning and self.isVisible() and not motion.is_reduced()
         if moving and not self._timer.isActive():
             self._timer.start()
         elif not moving:
@@ -109,7 +114,7 @@ class Rail(QWidget):
         if motion.is_reduced():
             self._timer.stop()
         for name, kind in self._marks.items():
-            if kind == "running":
+            if kind == "running" and self._shares.get(name) is None:
                 self.update(self._mark_rect(name).toAlignedRect().adjusted(-1, -1, 1, 1))
 
     def _mark_rect(self, name: str) -> QRectF:
@@ -128,15 +133,17 @@ class Rail(QWidget):
             ends = [self._mark_rect(name).center().y() for name in (road[0], road[-1])]
             painter.drawLine(QPointF(_ROAD_X, ends[0]), QPointF(_ROAD_X, ends[1]))
         for name in road:
-            self._paint_mark(painter, self._mark_rect(name), self._marks.get(name, "none"), p)
+            self._paint_mark(painter, name, p)
 
-    def _paint_mark(self, painter: QPainter, rect: QRectF, kind: str, p: Palette) -> None:
+    def _paint_mark(self, painter: QPainter, name: str, p: Palette) -> None:
+        rect, kind, share = self._mark_rect(name), self._marks.get(name, "none"), self._shares.get(name)
         centre = rect.center()
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(p.surface))
         painter.drawEllipse(centre, 6.5, 6.5)
         if kind == "running":
-            paint_ring(painter, rect, 0.7, self._turn, p.accent, p.surface, 2.0)
+            part, turn = (0.7, self._turn) if share is None else (max(share, 0.06), 0.0)
+            paint_ring(painter, rect, part, turn, p.accent, p.raised, 2.0)
         elif kind == "none":
             painter.setPen(QPen(QColor(p.border), 1))
             painter.drawEllipse(centre, 2.5, 2.5)

@@ -38,8 +38,9 @@ class DocumentsPicture(QWidget):
 
     def set_documents(self, documents: Sequence[tuple[str, Marks]], *, hollow: bool = False) -> None:
         """hollow: an example of what will come, its marks outlined and not filled."""
-        self._documents, self._hollow = list(documents), hollow
-        self.update()
+        if (list(documents), hollow) != (self._documents, self._hollow):
+            self._documents, self._hollow = list(documents), hollow
+            self.update()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(100, 80)

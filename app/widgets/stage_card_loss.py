@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
@@ -93,12 +93,13 @@ class LossPicture(QWidget):
 
     def _paint_curve(self, painter: QPainter, area: QRectF, low: float, high: float, p: Palette) -> None:
         points = self._track.points
+        y = _height_of(area, low, high)
         raw, smooth = QPolygonF(), QPolygonF()
         for point in points:
             x = self._x(area, point.step)
-            raw.append(QPointF(x, _y(area, point.high, low, high)))
-            raw.append(QPointF(x, _y(area, point.low, low, high)))
-            smooth.append(QPointF(x, _y(area, point.smooth, low, high)))
+            raw.append(QPointF(x, y(point.high)))
+            raw.append(QPointF(x, y(point.low)))
+            smooth.append(QPointF(x, y(point.smooth)))
         painter.setPen(QPen(mix(p.focused, p.surface, 0.42), 1))
         painter.drawPolyline(raw)
         now = self._x(area, points[-1].step)
@@ -140,9 +141,15 @@ class LossPicture(QWidget):
 _CORNERS = ((0, -_DIAMOND), (_DIAMOND, 0), (0, _DIAMOND), (-_DIAMOND, 0))
 
 
+def _height_of(area: QRectF, low: float, high: float) -> Callable[[float], float]:
+    """The y of a loss. What does not depend on the loss is worked out once: a curve asks some hundred times."""
+    start, scale, bottom, height = math.log(low), 1 / math.log(high / low), area.bottom(), area.height()
+    log = math.log
+    return lambda loss: bottom - height * min(max((log(max(loss, 1e-6)) - start) * scale, 0.0), 1.04)
+
+
 def _y(area: QRectF, loss: float, low: float, high: float) -> float:
-    share = (math.log(max(loss, 1e-6)) - math.log(low)) / (math.log(high) - math.log(low))
-    return area.bottom() - area.height() * min(max(share, 0.0), 1.04)
+    return _height_of(area, low, high)(loss)
 
 
 def _grid_values(low: float, high: float) -> Iterator[float]:

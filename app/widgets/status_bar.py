@@ -123,7 +123,7 @@ class StatusBar(QWidget):
         if percent is not None:
             self._watching.set(f"{percent:.1f}%", "watching costs")
             self._watching.setToolTip(
-                f"Processor time of the window's own thread, as a share of this computer's {_cores()} cores, "
+                f"Processor time of the window's own thread, as a share of this computer's {self._meter.cores} cores, "
                 "over the last ten seconds"
             )
         self.refresh()
@@ -147,6 +147,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.percent: float | None = None
+        self.cores = _cores()
         self._points: deque[tuple[float, float]] = deque(maxlen=_METER_POINTS)
 
     def measure(self) -> float | None:
@@ -154,7 +155,7 @@ class Meter:
         self._points.append((time.monotonic(), time.thread_time()))
         (began, before), (now, spent) = self._points[0], self._points[-1]
         if now - began >= _METER_SECONDS:
-            self.percent = 100 * (spent - before) / (now - began) / _cores()
+            self.percent = 100 * (spent - before) / (now - began) / self.cores
         return self.percent
 
 
@@ -175,8 +176,8 @@ class _Segment(QWidget):
         super().__init__()
         self._line = line
         self.setToolTip(tooltip)
-        self._value = Label(size=11, weight=500)
-        self._words = Label(role="muted", size=11)
+        self._value = Label(size=11, weight=500, steady=True)
+        self._words = Label(role="muted", size=11, steady=True)
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(14, 0, 14, 0)
         self._layout.setSpacing(6)

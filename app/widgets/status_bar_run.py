@@ -18,14 +18,13 @@ from engine.launch.local import RecipeRun
 from engine.store.files import read_json
 from engine.store.run_folder import Status
 
-_TELL_MS = 200
 _PACE = 50
 _SMOOTHING = 0.9
 _LOG_LINES = 2_000
 
 
 class LiveRun(QObject):
-    """changed() at most five times a second. logged(list of lines): new lines of the log, oldest first.
+    """changed() after each look at the run that found something. logged(list): new lines of the log, oldest first.
 
     Numbers are None as long as nothing told them. They belong to the followed run, which is the current job's unless
     a page follows another one; `is_current` says which.
@@ -40,13 +39,14 @@ class LiveRun(QObject):
         self._pending: list[str] = []
         self._tell = QTimer(self)
         self._tell.setSingleShot(True)
-        self._tell.setInterval(_TELL_MS)
+        self._tell.setInterval(0)
         self._tell.timeout.connect(self._tell_now)
         self.log: deque[str] = deque(maxlen=_LOG_LINES)
         self._titled: Path | None = None
         self._titles: list[str] = []
         self._reset(feed.run)
         feed.reset.connect(self._reset)
+        feed.told.connect(self._tell_now)
         feed.rewound.connect(lambda *_: self._pace.clear())
         feed.events.connect(self._take)
         feed.status.connect(self._take_status)
@@ -164,7 +164,6 @@ class LiveRun(QObject):
             line = log_line(event, title, sum(self._worked[:index]))
             if line:
                 self._pending.append(line)
-        self._soon()
 
     def _take_step(self, event: StepMetrics) -> None:
         self.step, self.tokens_per_second = event.step, event.tokens_per_second
@@ -206,7 +205,6 @@ class LiveRun(QObject):
     def _take_status(self, index: int, status: Status) -> None:
         if index < len(self.statuses):
             self.statuses[index] = status
-            self._soon()
 
     def _soon(self) -> None:
         if not self._tell.isActive():

@@ -16,24 +16,31 @@ _PAD = 6
 
 
 class Tag(QWidget):
-    """kind: colour. icon: "ph.pause", or "ring" for a ring that turns. 22 px high, 18 when small."""
+    """kind: colour. icon: "ph.pause", or "ring" for a ring that turns, or fills once `set_share` says how far it
+    is. 22 px high, 18 when small."""
 
     def __init__(
         self, text: str, kind: str = "neutral", icon: str = "", *, small: bool = False, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._small = small
+        self._text, self._kind, self._icon = "", "", ""
         self._ring = ProgressRing(11, parent=self)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.set(text, kind, icon)
 
     def set(self, text: str, kind: str = "neutral", icon: str = "") -> None:
-        self._text, self._kind = text, kind
-        self._icon = icon if icon == "ring" else checked(icon)
+        new = (text, kind, icon if icon == "ring" else checked(icon))
+        if new == (self._text, self._kind, self._icon):
+            return
+        self._text, self._kind, self._icon = new
         self.setAccessibleName(text)
         self._ring.setVisible(icon == "ring")
         self.updateGeometry()
         self.update()
+
+    def set_share(self, share: float | None) -> None:
+        self._ring.set_share(share)
 
     def text(self) -> str:
         return self._text

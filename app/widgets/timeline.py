@@ -33,6 +33,7 @@ class Timeline(QWidget):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._spans: tuple[Span, ...] = ()
+        self.total = 0.0  # seconds of all spans
         self._elapsed: float | None = None
         self._words = ""
 
@@ -41,13 +42,10 @@ class Timeline(QWidget):
         now = (tuple(spans), elapsed, words)
         if now != (self._spans, self._elapsed, self._words):
             self._spans, self._elapsed, self._words = now
+            self.total = sum(span.seconds for span in spans)
             told = ", ".join(f"{span.title} {clock(span.seconds)}" for span in spans)
             self.setAccessibleName(f"Timeline: {told}")
             self.update()
-
-    @property
-    def total(self) -> float:
-        return sum(span.seconds for span in self._spans)
 
     def sizeHint(self) -> QSize:
         return QSize(600, 48)

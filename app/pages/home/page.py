@@ -74,6 +74,7 @@ class HomePage(PageWidget):
         desk.feed.rewound.connect(self._on_rewound)
         desk.feed.events.connect(self._on_events)
         desk.feed.status.connect(self._on_status)
+        desk.feed.told.connect(self._on_told)
         desk.jobs.changed.connect(self._refresh_soon.start)
         desk.runs.changed.connect(self._on_runs)
         desk.bus.workspace_changed.connect(self._on_workspace)
@@ -226,7 +227,6 @@ class HomePage(PageWidget):
     def _on_events(self, index: int, _name: str, events: list[Event]) -> None:
         if self.state.view is not None:
             self.state.view.stages[index].take(events)
-            self._refresh_later()
 
     def _on_rewound(self, index: int, name: str, _step: int) -> None:
         if self.state.view is not None:
@@ -235,7 +235,10 @@ class HomePage(PageWidget):
     def _on_status(self, index: int, status: Status) -> None:
         if self.state.view is not None:
             self.state.view.set_status(index, status)
-            self._refresh_later()
+
+    def _on_told(self) -> None:
+        if self._shown and self.state.view is not None:
+            self.refresh()
 
     def take_guesses(self, guesses: Guesses) -> None:
         self.guesses = guesses
@@ -257,7 +260,7 @@ class HomePage(PageWidget):
     # What is shown
 
     def _refresh_later(self) -> None:
-        """At most four times a second, and not at all while nobody looks."""
+        """Not at all while nobody looks."""
         if self._shown and not self._refresh_soon.isActive():
             self._refresh_soon.start()
 

@@ -54,6 +54,7 @@ class TrainPage(PageWidget):
         desk.feed.rewound.connect(self._on_rewound)
         desk.feed.events.connect(self._on_events)
         desk.feed.status.connect(self._on_status)
+        desk.feed.told.connect(self._show_all)
         desk.jobs.changed.connect(self._show_state)
         desk.runs.changed.connect(self._on_runs)
         header.chosen.connect(self._choose)
@@ -197,7 +198,6 @@ class TrainPage(PageWidget):
             self._read_plan()
             if self.run.plan is not None:
                 self.view.plan_settled()
-        self._show_all()
 
     def _scale_after_resuming(self) -> None:
         factor, self._scale_after_resume = self._scale_after_resume, 1.0
@@ -212,7 +212,6 @@ class TrainPage(PageWidget):
     def _on_status(self, index: int, status: Status) -> None:
         if index == self._index:
             self._take_status(status)
-        self._show_all()
 
     def _take_status(self, status: Status) -> None:
         """Only what events cannot tell: that nobody writes any more, or that the end was reached."""
@@ -273,6 +272,7 @@ class TrainPage(PageWidget):
         mine = self._is_mine()
         state = self._state(mine)
         self.header.show_state(state if shows_run else None, mine=mine and shows_run)
+        self.header.tag.set_share(self.run.share if state is RunState.RUNNING else None)
         self.header.rate.show_rate(self.run.learning_rate.last, self.run.scale)
         remedies = Remedies(
             self._go_on,

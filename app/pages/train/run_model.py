@@ -93,6 +93,11 @@ class TrainRun:
         return int(self.plan["training"]["steps"]) if self.plan else 0
 
     @property
+    def share(self) -> float | None:
+        """Of the planned steps; None before the first one."""
+        return self.step / self.steps if self.steps and self.step else None
+
+    @property
     def scale(self) -> float:
         """Factor on the schedule that was last set by hand."""
         turned = [c.value for c in self.controls if c.name == "learning_rate_scale"]
