@@ -1,6 +1,7 @@
 """The window while a model trains in it: how late its event loop is, how fast it shows and stops, what watching costs.
 
-Baselines of the same run: the event loop of the idle window, and the same training without a window, in turn.
+Baselines of the same run: the event loop of the idle window, the same training while the window's thread sleeps, and
+the same training in a process without a window, each in turn.
 
 python -m tests.benchmarks.window [--quick]
 """
@@ -188,7 +189,46 @@ def measure_watching(report: Report, desk: Desk, window: MainWindow, workspace: 
     report.add("baseline: training without a window", median(alone), "tokens/s")
     report.add("training in the window, Train page open", median(watched), "tokens/s")
     costs = [100 * (1 - b / a) for a, b in zip(alone, watched, strict=True)]
-    report.add("watching costs, median of pairs", median(costs), "%", "<= 2")
+    report.add("watching costs against a process without a window, median of pairs", median(costs), "%", "<= 2")
+
+
+def sleep_beside(folder: RunFolder, seconds: float) -> float:
+    """The window's thread does nothing. Returns what to add to an event's seconds to have this process's clock."""
+    end, size = time.monotonic() + seconds, folder.events_path.stat().st_size
+    while folder.events_path.stat().st_size == size:
+        time.sleep(0.002)
+    seen = time.monotonic()
+    events, _ = folder.read_events(size)
+    time.sleep(max(end - time.monotonic(), 0.0))
+    return seen - events[-1].seconds
+
+
+def measure_watching_in_turn(report: Report, desk: Desk, window: MainWindow, rounds: int, seconds: float) -> None:
+    """One run, watched and not watched in turn: what else the machine does meets both alike."""
+    quiet = {key.removeprefix("pretrain."): value for key, value in QUIET.items()}
+    for page in ("train", "home"):
+        window.show_page(page)
+        folder = desk.jobs.start(recipe(steps=100_000, **quiet)).stage_folders()[-1]
+        wait(120, lambda folder=folder: folder.status().step > WARM_STEPS, every_ms=100)
+        spans: dict[str, list[tuple[float, float]]] = {"watched": [], "asleep": []}
+        shift = float("inf")
+        for _ in range(rounds):
+            began = time.monotonic()
+            wait(seconds, every_ms=250)
+            spans["watched"].append((began, time.monotonic()))
+            shift = min(shift, sleep_beside(folder, seconds))
+            spans["asleep"].append((spans["watched"][-1][1], time.monotonic()))
+        desk.jobs.stop()
+        wait(60, lambda: desk.jobs.current is None, every_ms=100)
+        times = [event.seconds + shift for event in folder.all_events() if isinstance(event, StepMetrics)]
+        watched, asleep = (seconds_per_step(times, spans[name]) for name in ("watched", "asleep"))
+        cost = 100 * (1 - asleep / watched)
+        report.add(f"watching costs, {page} page against the window's thread asleep", cost, "%", "<= 2")
+
+
+def seconds_per_step(times: list[float], spans: list[tuple[float, float]]) -> float:
+    inside = [[at for at in times if began <= at <= ended] for began, ended in spans]
+    return sum(found[-1] - found[0] for found in inside) / sum(len(found) - 1 for found in inside)
 
 
 def main() -> None:
@@ -212,7 +252,8 @@ def main() -> None:
             measure_lateness(report, desk, window, watch, 16 if options.quick else 80)
             watch.stop()
             measure_stop(report, desk, 3 if options.quick else 8)
-            pairs, steps = (1, 80) if options.quick else (5, 200)
+            measure_watching_in_turn(report, desk, window, *((2, 3.0) if options.quick else (10, 5.0)))
+            pairs, steps = (1, 80) if options.quick else (3, 300)
             measure_watching(report, desk, window, workspace, pairs, steps)
         finally:
             desk.close()
