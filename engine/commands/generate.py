@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -14,10 +13,23 @@ from engine.generation.sampling import SamplingConfig
 from engine.pipeline.stage import explain_validation
 
 if TYPE_CHECKING:
-    from engine.generation.decoder import GeneratedToken
     from engine.generation.loaded import LoadedModel
 
 HELP = "let a model continue a prompt"
+
+# What is told of a token: no row of logits, no candidates, which would fill a screen.
+_TOLD = (
+    "token_id",
+    "text",
+    "probability",
+    "probability_before",
+    "rank",
+    "entropy_before",
+    "entropy_after",
+    "seconds",
+    "note",
+    "finish",
+)
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -53,10 +65,13 @@ def run(arguments: Namespace) -> int:
     loaded = load_model(workspace, folder, arguments.checkpoint, arguments.device)
     tokens: list[dict[str, Any]] = []
     notes = dict.fromkeys([loaded.note])
-    for token in generate(loaded, arguments.prompt, sampling, arguments.max_tokens, arguments.stop):
-        if not arguments.json:
-            say(token.text if tokens else arguments.prompt + token.text, end="")
-        tokens.append(_fields(token))
+    say_prompt = arguments.prompt
+    for token in generate(loaded, arguments.prompt, sampling, arguments.max_tokens, arguments.stop, details=False):
+        if arguments.json:
+            tokens.append({name: getattr(token, name) for name in _TOLD})
+        else:
+            say(say_prompt + token.text, end="")
+            say_prompt = ""
         notes[token.note] = None
     if arguments.json:
         say_json(_report(arguments.prompt, loaded, sampling, tokens))
@@ -73,12 +88,6 @@ def _sampling(arguments: Namespace) -> SamplingConfig:
         return SamplingConfig(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise explain_validation(error, "the sampling") from error
-
-
-def _fields(token: GeneratedToken) -> dict[str, Any]:
-    """Without what would fill a screen, or hold a row of logits for each token in memory."""
-    hidden = ("candidates", "data", "index", "prediction")
-    return {field.name: getattr(token, field.name) for field in fields(token) if field.name not in hidden}
 
 
 def _report(prompt: str, loaded: LoadedModel, sampling: SamplingConfig, tokens: list[dict[str, Any]]) -> dict[str, Any]:

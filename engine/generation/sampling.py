@@ -1,4 +1,4 @@
-"""From a row of logits to the next token: penalty, temperature and filters in float64, then one draw.
+"""From a row of logits to probabilities that can be drawn from: penalty, temperature and filters in float64.
 
 The order is that of transformers' logits warpers: repetition penalty, temperature, top-k, top-p, min-p; each sees
 what the one before it left. Only numpy is needed, so the window can apply a moved slider by itself.
@@ -51,7 +51,7 @@ def filtered(logits: NDArray[np.float32], sampling: SamplingConfig, previous_ids
     Raises CutawayError when the model gave NaN, plus infinity or nothing but minus infinity.
     """
     raw = np.asarray(logits, dtype=np.float64)
-    _refuse_broken(raw)
+    refuse_broken(raw.max())
     before = softmax(raw)
     penalised = _penalise(raw, sampling.repetition_penalty, previous_ids)
     if sampling.temperature == 0.0:
@@ -63,14 +63,6 @@ def filtered(logits: NDArray[np.float32], sampling: SamplingConfig, previous_ids
         excluded[rejected] = code
         scores = np.where(rejected, -np.inf, scores)
     return Filtered(before, softmax(scores), excluded)
-
-
-def draw(after: Probabilities, random: np.random.Generator) -> int:
-    """One token id by the inverse of the cumulative distribution; a token of probability 0 is never drawn."""
-    cumulative = np.cumsum(after)
-    point = random.random() * cumulative[-1]
-    last_possible = int(np.flatnonzero(after)[-1])
-    return min(int(np.searchsorted(cumulative, point, side="right")), last_possible)
 
 
 def random_for(seed: int, position: int) -> np.random.Generator:
@@ -90,8 +82,9 @@ def entropy_bits(probabilities: Probabilities) -> float:
     return max(0.0, float(-(positive * np.log2(positive)).sum()))
 
 
-def _refuse_broken(raw: Probabilities) -> None:
-    if np.isnan(raw).any() or np.isposinf(raw).any() or np.isneginf(raw).all():
+def refuse_broken(top: NDArray[np.floating] | np.floating) -> None:
+    """top: the largest logit of a row, or of each of several; NaN counts as larger than all. Raises CutawayError."""
+    if not np.isfinite(top).all():
         raise CutawayError(
             "The model gave no usable prediction.",
             "Its logits are not numbers (NaN) or infinite, as happens when training blew up.",
@@ -128,13 +121,16 @@ def _beyond_top_k(scores: Probabilities, sampling: SamplingConfig) -> NDArray[np
 
 def _beyond_top_p(scores: Probabilities, sampling: SamplingConfig) -> NDArray[np.bool_]:
     """A token stays while the likelier ones hold less than top_p; so at least one stays (Holtzman et al. 2020)."""
-    rejected = np.zeros(scores.shape, dtype=np.bool_)
-    if sampling.top_p < 1.0:
-        probabilities = softmax(scores)
-        order = np.argsort(-probabilities, kind="stable")
-        likelier = np.cumsum(probabilities[order]) - probabilities[order]
-        rejected[order] = likelier >= sampling.top_p
-        rejected[order[0]] = False
+    if sampling.top_p == 1.0:
+        return np.zeros(scores.shape, dtype=np.bool_)
+    probabilities = softmax(scores)
+    # Tokens this unlikely hold less than 1 - top_p even all together, so none of them can stay: no need to sort them.
+    likely = np.flatnonzero(probabilities > 0.5 * (1.0 - sampling.top_p) / scores.size)
+    order = likely[np.argsort(-probabilities[likely], kind="stable")]
+    likelier = np.cumsum(probabilities[order]) - probabilities[order]
+    rejected = np.ones(scores.shape, dtype=np.bool_)
+    rejected[order] = likelier >= sampling.top_p
+    rejected[order[0]] = False
     return rejected
 
 

@@ -22,10 +22,8 @@ from engine.generation.distribution import describe
 from engine.generation.sampling import (
     FILTERS,
     SamplingConfig,
-    draw,
     entropy_bits,
     filtered,
-    random_for,
 )
 
 # Distinct logits: which of two equal tokens a filter takes at its border is nobody's promise.
@@ -113,21 +111,6 @@ def test_the_penalty_can_change_what_greedy_takes() -> None:
 def test_a_very_small_temperature_does_not_overflow() -> None:
     result = filtered(np.array([900.0, -900.0, 899.0], dtype=np.float32), SamplingConfig(temperature=1e-6))
     assert result.after.tolist() == [1, 0, 0]
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 2**40), st.integers(0, 1000))
-def test_nothing_impossible_is_drawn(seed: int, position: int) -> None:
-    after = np.array([0.0, 0.3, 0.0, 0.0, 0.7, 0.0])
-    first = draw(after, random_for(seed, position))
-    assert first in (1, 4)
-    assert first == draw(after, random_for(seed, position))
-
-
-def test_draws_follow_the_probabilities() -> None:
-    after = np.array([0.1, 0.0, 0.6, 0.3])
-    counts = np.bincount([draw(after, random_for(7, position)) for position in range(20_000)], minlength=4)
-    np.testing.assert_allclose(counts / 20_000, after, atol=0.015)
 
 
 @pytest.mark.parametrize("broken", [[np.nan, 0, 1], [np.inf, 0, 1], [-np.inf] * 3])
