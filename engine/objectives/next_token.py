@@ -1,11 +1,112 @@
-"""The objective of pretraining: say what comes next."""
+"""The objective of pretraining: say what comes next.
+
+The logits of a batch never exist at once: a few rows of them at a time are computed, turned into their own gradient
+and multiplied back, as Liger (Hsu et al. 2024) and cut cross-entropy (Wijmans et al. 2024) do on a GPU. With 50,000
+words they would be the largest tensors of a training by far.
+"""
 
 from __future__ import annotations
 
-from torch import Tensor
-from torch.nn import functional
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from engine.model.transformer import Transformer
+
+# Entries of the logits at once: 16 MB in float32 for the processor's cache; a GPU wants larger products.
+_ENTRIES = {"cpu": 2**22, "cuda": 2**28}
+_FEWEST_ROWS = 256
 
 
-def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean negative log-likelihood in nats per token. logits: [B, T, V]; targets: [B, T], the inputs moved by one."""
-    return functional.cross_entropy(logits.view(-1, logits.shape[-1]), targets.view(-1))
+class NextToken(nn.Module):
+    """Model and loss as one module, so that what wraps it (compiling, many devices) sees one forward pass."""
+
+    def __init__(self, model: Transformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """inputs, targets: [B, T] of int64 -> mean loss in nats per token."""
+        hidden, cap = self.model.hidden(inputs), self.model.config.logit_softcap
+        return next_token_loss(hidden, self.model.head.weight, targets, cap)
+
+
+def next_token_loss(hidden: Tensor, head: Tensor, targets: Tensor, softcap: float | None = None) -> Tensor:
+    """Mean negative log-likelihood in nats per token, of the logits hidden head^T.
+
+    hidden: [B, T, D], what the head reads; head: [V, D]; targets: [B, T], the inputs moved by one. softcap: logits z
+    become softcap tanh(z / softcap), as in Gemma 2. Under autocast the products run in its type; sums in float32.
+    """
+    flat, dtype = hidden.reshape(-1, hidden.shape[-1]), _product_dtype(hidden)
+    return _MeanLoss.apply(flat, head, targets.reshape(-1), softcap, dtype)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _MeanLoss(torch.autograd.Function):
+    """The gradient is computed in the forward pass, while the logits are at hand."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, softcap: float | None, dtype: torch.dtype
+    ) -> Tensor:
+        wanted = any(ctx.needs_input_grad)
+        work = _Work(hidden, head, dtype, softcap)
+        share = torch.full((len(targets),), 1 / len(targets), dtype=work.sums, device=hidden.device)
+        losses = work.run(targets, share if wanted else None)
+        if wanted:
+            ctx.save_for_backward(work.dhidden.to(hidden.dtype), work.dhead.to(head.dtype))
+        return losses.mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        dhidden, dhead = ctx.saved_tensors
+        return dhidden * gradient, dhead.mul_(gradient), None, None, None
+
+
+class _Work:
+    """One pass over all rows. After a `run` with shares, dhidden [N, D] and dhead [V, D] hold the gradients."""
+
+    def __init__(self, hidden: Tensor, head: Tensor, dtype: torch.dtype, softcap: float | None) -> None:
+        self.hidden, self.head, self.softcap = hidden.to(dtype), head.to(dtype), softcap
+        self.sums = torch.float64 if dtype == torch.float64 else torch.float32
+
+    def run(self, targets: Tensor, shares: Tensor | None) -> Tensor:
+        """The loss of every row [N]. shares: how much each row's loss counts in the gradient; None for no gradient."""
+        losses = torch.empty(len(targets), dtype=self.sums, device=self.hidden.device)
+        if shares is not None:
+            self.dhidden = torch.empty_like(self.hidden)
+            self.dhead = torch.zeros(self.head.shape, dtype=self.sums, device=self.hidden.device)
+        limit = _ENTRIES.get(self.hidden.device.type, _ENTRIES["cpu"])
+        rows = max(_FEWEST_ROWS, limit // self.head.shape[0] // _FEWEST_ROWS * _FEWEST_ROWS)
+        with torch.autocast(self.hidden.device.type, enabled=False):
+            for start in range(0, len(targets), rows):
+                part = slice(start, start + rows)
+                losses[part] = self._rows(part, targets[part].unsqueeze(1), shares)
+        return losses
+
+    def _rows(self, part: slice, targets: Tensor, shares: Tensor | None) -> Tensor:
+        logits = torch.mm(self.hidden[part], self.head.t()).to(self.sums)  # [n, V]
+        if self.softcap is not None:
+            logits = logits.div_(self.softcap).tanh_().mul_(self.softcap)
+        own = logits.gather(1, targets)
+        slope = None if self.softcap is None or shares is None else 1 - (logits / self.softcap).square_()
+        top = logits.amax(1, keepdim=True)
+        odds = torch.softmax(logits, 1, out=logits)
+        # log sum exp = the largest logit minus the log of its probability, which is never small
+        losses = top - odds.amax(1, keepdim=True).log_() - own
+        if shares is not None:
+            odds.scatter_add_(1, targets, odds.new_full(targets.shape, -1.0))
+            self._gradient(part, odds.mul_(slope) if slope is not None else odds, shares[part].unsqueeze(1))
+        return losses.squeeze(1)
+
+    def _gradient(self, part: slice, odds: Tensor, share: Tensor) -> None:
+        odds = odds.mul_(share).to(self.hidden.dtype)
+        torch.mm(odds, self.head, out=self.dhidden[part])
+        self.dhead += torch.mm(odds.t(), self.hidden[part])
+
+
+def _product_dtype(x: Tensor) -> torch.dtype:
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype

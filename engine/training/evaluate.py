@@ -10,21 +10,20 @@ import torch
 from engine.batches.packed import Batch
 from engine.events import Event, Tick
 from engine.model.transformer import Transformer
-from engine.objectives.next_token import next_token_loss
+from engine.objectives.next_token import NextToken
 from engine.training.precision import Precision
 
 
 def mean_loss(model: Transformer, batches: Sequence[Batch], precision: Precision) -> Iterator[Event | float]:
     """Yields a Tick before every batch and, last, the mean loss in nats per token. Dropout is off meanwhile."""
-    device = next(model.parameters()).device
+    device, objective = next(model.parameters()).device, NextToken(model)
     total, tokens = 0.0, 0
     for inputs, targets in batches:
         yield Tick()
         was_training = model.training
         model.eval()
         with torch.inference_mode(), precision.autocast():
-            logits = model(torch.from_numpy(inputs).to(device))
-            loss = next_token_loss(logits, torch.from_numpy(targets).to(device))
+            loss = objective(torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device))
         model.train(was_training)
         total += float(loss) * targets.size
         tokens += targets.size

@@ -15,7 +15,7 @@ from engine.device import memory_bytes
 from engine.errors import CutawayError
 from engine.events import ControlApplied, Event, HealthAlarm, StepMetrics, Tick, Validation
 from engine.model.transformer import Transformer
-from engine.objectives.next_token import next_token_loss
+from engine.objectives.next_token import NextToken
 from engine.training.evaluate import bits_per_byte, mean_loss
 from engine.training.health import Health
 from engine.training.optimizers import set_learning_rate
@@ -67,6 +67,7 @@ class Trainer:
         self.save = save
         self.step = 0
         self.scale = 1.0
+        self.objective: torch.nn.Module = NextToken(model)
         self._health = Health(model)
         self._device = next(model.parameters()).device
 
@@ -125,8 +126,7 @@ class Trainer:
         if self.model.config.dropout:
             torch.manual_seed(hash((self.seed, self.step, micro)) & 0x7FFF_FFFF_FFFF_FFFF)
         with self.precision.autocast():
-            logits = self.model(x)
-        loss = next_token_loss(logits, y) * (len(x) / batch_rows)
+            loss: Tensor = self.objective(x, y) * (len(x) / batch_rows)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 

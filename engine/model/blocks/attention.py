@@ -8,96 +8,103 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.model import kernels
 from engine.model.blocks.norm import RMSNorm
+from engine.model.blocks.placement import Placement, Rotary
 from engine.model.blocks.rotary import rotate
 from engine.model.config import ModelConfig
 from engine.model.hooks import Hooks
+from engine.model.kernels_attention import causal_products
 from engine.model.kv_cache import KVCache
 
 
 class Attention(nn.Module):
-    """Vaswani et al. 2017; grouped queries after Ainslie et al. 2023; QK norm after Henry et al. 2020."""
+    """Vaswani et al. 2017; grouped queries after Ainslie et al. 2023; QK norm after Henry et al. 2020; windows after
+    Beltagy et al. 2020."""
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
         self.config = config
         self.layer = layer
-        kv_width = config.n_kv_head * config.head_dim
-        self.qkv = nn.Linear(config.d_model, config.n_head * config.head_dim + 2 * kv_width, bias=config.bias)
-        self.out = nn.Linear(config.n_head * config.head_dim, config.d_model, bias=config.bias)
-        self.q_norm = RMSNorm(config.head_dim, config.norm_eps) if config.qk_norm else nn.Identity()
-        self.k_norm = RMSNorm(config.head_dim, config.norm_eps) if config.qk_norm else nn.Identity()
+        self.window = config.window_of(layer)
+        self.scale = config.query_scale or 1 / math.sqrt(config.head_dim)
+        self.widths = [heads * config.head_dim for heads in (config.n_head, config.n_kv_head, config.n_kv_head)]
+        self.qkv = nn.Linear(config.d_model, sum(self.widths), bias=config.has_bias("qkv"))
+        self.out = nn.Linear(self.widths[0], config.d_model, bias=config.has_bias("out"))
+        self.q_norm, self.k_norm = (self._build_norm(width) for width in self.widths[:2])
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None, hooks: Hooks) -> Tensor:
-        """x: [B, T, D] -> [B, T, D]. rotary: cos and sin [T, head_dim] of the positions of x."""
-        config, (batch, length, _) = self.config, x.shape
-        sizes = (config.n_head, config.n_kv_head, config.n_kv_head)
-        q, k, v = (
-            part.view(batch, length, heads, config.head_dim).transpose(1, 2)  # [B, H or K, T, head_dim]
-            for part, heads in zip(
-                self.qkv(x).split([heads * config.head_dim for heads in sizes], dim=-1), sizes, strict=True
-            )
-        )
-        q, k = self.q_norm(q), self.k_norm(k)
-        if rotary is not None:
-            q, k = rotate(q, *rotary), rotate(k, *rotary)
+    def _build_norm(self, width: int) -> nn.Module:
+        config = self.config
+        if not config.qk_norm:
+            return nn.Identity()
+        over = width if config.qk_norm_over == "width" else config.head_dim
+        return RMSNorm(over, config.norm_eps, config.norm_offset)
+
+    def forward(self, x: Tensor, placement: Placement, cache: KVCache | None, hooks: Hooks) -> Tensor:
+        """x: [B, T, D] -> [B, T, D]."""
+        rotary = placement.local_rotary if self.config.uses_local_rope(self.layer) else placement.rotary
+        q, k, v = self.qkv(x).split(self.widths, dim=-1)
+        if self.config.qk_norm_over == "width":
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k, v = (part.unflatten(-1, (-1, self.config.head_dim)).transpose(1, 2) for part in (q, k, v))
+        q, k = self._turn(q, self.q_norm, rotary), self._turn(k, self.k_norm, rotary)  # [B, H or K, T, head_dim]
         if cache is not None:
             k, v = cache.extend(self.layer, k.to(cache.keys.dtype), v.to(cache.values.dtype))
             q = q.to(cache.keys.dtype)
         v = v.to(q.dtype)
-        if hooks.wants(f"block.{self.layer}.attention.pattern"):
-            y = self._explicit(q, k, v, hooks)
+        if self.config.attention_softcap is not None or hooks.wants(f"block.{self.layer}.attention.pattern"):
+            y = self._explicit(q, k, v, placement, hooks)
         else:
-            y = self._fused(q, k, v)
-        return self.out(y.transpose(1, 2).reshape(batch, length, -1))  # type: ignore[no-any-return]
+            y = self._fused(q, k, v, placement)
+        return self.out(y.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
-    def _fused(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def _turn(self, x: Tensor, norm: nn.Module, rotary: Rotary | None) -> Tensor:
+        """Norm of each head and rotation; while training on a CPU in few passes."""
+        each = isinstance(norm, RMSNorm) and self.config.qk_norm_over == "head"
+        if self.training and kernels.fits(x):
+            scale = norm.scale() if isinstance(norm, RMSNorm) and each else None
+            return kernels.norm_and_rotate(x, scale, rotary, self.config.norm_eps)
+        x = norm(x) if each else x
+        return x if rotary is None else rotate(x, *rotary)
+
+    def _fused(self, q: Tensor, k: Tensor, v: Tensor, placement: Placement) -> Tensor:
         dropout = self.config.dropout if self.training else 0.0
-        grouped = self.config.n_head != self.config.n_kv_head
-        square = q.shape[2] == k.shape[2]
-        if square and self._prefers_products(q):
-            return self._products(q, k, v, dropout)
-        if square:
-            return functional.scaled_dot_product_attention(
-                q, k, v, dropout_p=dropout, is_causal=True, enable_gqa=grouped
-            )
-        mask = None if q.shape[2] == 1 else causal_mask(q.shape[2], k.shape[2], q.device)
-        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, enable_gqa=grouped)
+        masked = placement.needs_mask(self.window)
+        if self._prefers_products(q) and not masked:
+            return self._products(q, k, v)
+        first = placement.first_key(self.window)
+        return functional.scaled_dot_product_attention(
+            q,
+            k[:, :, first:],
+            v[:, :, first:],
+            attn_mask=placement.mask(self.window, first) if masked else None,
+            dropout_p=dropout,
+            is_causal=not masked and placement.length > 1,
+            scale=self.scale,
+            enable_gqa=self.config.n_head != self.config.n_kv_head,
+        )
 
     def _prefers_products(self, q: Tensor) -> bool:
-        """Whether two batched products beat the fused kernel: on a CPU in bf16 its backward pass is the slow part.
+        """Whether batched products beat the fused kernel: on a CPU in bf16 its backward pass is the slow part."""
+        return self.training and q.dtype == torch.bfloat16 and kernels.fits(q) and not self.config.dropout
 
-        Measured on 2 cores with AVX512-BF16, forward and backward: B=32 H=6 T=128 head_dim=32 takes 5.9 ms instead
-        of 34 ms. The scores are held in full, so the cap keeps them under 64 MB.
-        """
-        batch, heads, length, _ = q.shape
-        small = batch * heads * length * length <= 2**25
-        return self.training and q.device.type == "cpu" and q.dtype == torch.bfloat16 and small
+    def _products(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        k, v = self._for_every_head(k), self._for_every_head(v)
+        rows = causal_products(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), self.scale)
+        return rows.view(q.shape)
 
-    def _products(self, q: Tensor, k: Tensor, v: Tensor, dropout: float) -> Tensor:
-        batch, heads, length, width = q.shape
-        share = heads // k.shape[1]
-        if share > 1:
-            k, v = k.repeat_interleave(share, dim=1), v.repeat_interleave(share, dim=1)
-        q, k, v = (x.reshape(batch * heads, length, width) for x in (q, k, v))
-        hidden = torch.zeros(length, length, dtype=q.dtype, device=q.device)
-        hidden = hidden.masked_fill(~causal_mask(length, length, q.device), -torch.inf).expand(batch * heads, -1, -1)
-        scores = torch.baddbmm(hidden, q, k.transpose(1, 2), alpha=1 / math.sqrt(width))  # [B*H, T, T]
-        pattern = functional.dropout(scores.softmax(dim=-1), dropout, self.training)
-        return torch.bmm(pattern, v).view(batch, heads, length, width)
-
-    def _explicit(self, q: Tensor, k: Tensor, v: Tensor, hooks: Hooks) -> Tensor:
-        """The same in plain operations, so that the weights exist and can be seen."""
+    def _for_every_head(self, x: Tensor) -> Tensor:
         share = self.config.n_head // self.config.n_kv_head
-        k, v = k.repeat_interleave(share, dim=1), v.repeat_interleave(share, dim=1)
-        scores = (q @ k.transpose(-2, -1)).float() / math.sqrt(self.config.head_dim)  # [B, H, T, S]
-        scores = scores.masked_fill(~causal_mask(q.shape[2], k.shape[2], q.device), -torch.inf)
+        return x.repeat_interleave(share, dim=1) if share > 1 else x
+
+    def _explicit(self, q: Tensor, k: Tensor, v: Tensor, placement: Placement, hooks: Hooks) -> Tensor:
+        """The same in plain operations, so that the weights exist and can be seen, and scores can be capped."""
+        k, v, cap = self._for_every_head(k), self._for_every_head(v), self.config.attention_softcap
+        scores = (q @ k.transpose(-2, -1)).float() * self.scale  # [B, H, T, S]
+        if cap is not None:
+            scores = cap * (scores / cap).tanh()
+        scores = scores.masked_fill(~placement.mask(self.window), -torch.inf)
         pattern = hooks(f"block.{self.layer}.attention.pattern", scores.softmax(dim=-1))
         if self.training and self.config.dropout:
             pattern = functional.dropout(pattern, self.config.dropout)
         return pattern.to(v.dtype) @ v
-
-
-def causal_mask(queries: int, keys: int, device: torch.device) -> Tensor:
-    """[T, S] of bool, True where a query may look: the last query sees every key."""
-    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(diagonal=keys - queries)
