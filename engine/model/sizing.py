@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 from engine.model.config import ModelConfig
 
-# What the process holds beside tensors: 330 MB with torch and numpy, up to 500 MB with the window around it (measured).
-_PROCESS_BYTES = 500e6
+# What the process holds beside tensors: 380 MB with torch and the engine, 550 MB with the window around it (measured).
+_PROCESS_BYTES = 550e6
 # Weights, gradients and AdamW's two averages in float32.
 _BYTES_PER_PARAMETER = 16
+# Every tenth step two copies more, to tell how far the weights moved.
+_BYTES_OF_UPDATE = 8
+_LOGITS_AT_ONCE = 64e6
+# What passes by while gradients are computed, and what the allocator cannot use again (measured at 2M, 12M and 124M).
+_PASSING = 1.12
 
 
 @dataclass(frozen=True)
@@ -32,23 +37,43 @@ def estimate(
     flops_per_second: float,
     checkpoints_kept: int = 3,
     extra_share: float = 0.06,
+    half: bool = True,
 ) -> Estimate:
     """tokens: of the whole training. micro_tokens: in one forward pass. flops_per_second: what training reaches
-    on this machine, not its peak. extra_share: time for validation, samples and checkpoints."""
+    on this machine, not its peak. extra_share: time for validation, samples and checkpoints. half: in bf16."""
     parameters = model.parameters()
     seconds = tokens * model.flops_per_token() / flops_per_second * (1 + extra_share)
+    passing = max(parameters * _BYTES_OF_UPDATE, backward_bytes(model, micro_tokens, half))
     return Estimate(
         parameters=parameters,
         tokens=tokens,
         flops_per_token=model.flops_per_token(),
         seconds=seconds,
-        memory_bytes=_PROCESS_BYTES + parameters * _BYTES_PER_PARAMETER + micro_tokens * activation_bytes(model),
+        memory_bytes=_PROCESS_BYTES + parameters * _BYTES_PER_PARAMETER + passing,
         disk_bytes=float(parameters * 12 * checkpoints_kept),
     )
 
 
-def activation_bytes(model: ModelConfig) -> float:
-    """Kept for the backward pass, per token, in mixed precision: the stream and norms in float32, projections
-    and attention in bf16, logits and their gradient in float32 (after Korthikanti et al. 2022, equation 2)."""
-    block = 28 * model.d_model + 4 * model.mlp_matrices * model.d_ff + 6 * model.n_head * model.context_length
-    return float(model.n_layer * block + 16 * model.vocab_size + 8 * model.d_model)
+def backward_bytes(model: ModelConfig, micro_tokens: int, half: bool) -> float:
+    """What a forward pass keeps for its backward pass, at most, beside weights and gradients.
+
+    Counted from the model's code, operation by operation (after Korthikanti et al. 2022, equation 2). half: matrix
+    products in bf16, for which autocast keeps a copy of every matrix.
+    """
+    size = 2 if half else 4
+    d, inner = model.d_model, model.d_ff
+    heads = model.head_dim * (model.n_head + 2 * model.n_kv_head)
+    stream = 2 * 4 * d + 4 * d * (2 if model.norm_place == "sandwich" else 0)
+    mlp = inner * (4 if model.gated else 2)
+    pattern = _kept_pattern(model, micro_tokens)
+    block = stream + size * (2 * d + 2 * heads + model.n_head * model.head_dim + mlp + pattern)
+    copies = 2 * model.matrix_parameters() if half else 0
+    # The head's gradient, and with a tied head the embedding's, which is added to it.
+    head = 4 * model.vocab_size * d * (2 if model.tie_embeddings else 1)
+    return float(_PASSING * micro_tokens * (model.n_layer * block + 12 * d) + copies + head + _LOGITS_AT_ONCE)
+
+
+def _kept_pattern(model: ModelConfig, micro_tokens: int) -> int:
+    """Attention weights a token, in numbers: kept where all of them together are few, else computed again."""
+    a_token = model.n_head * model.context_length
+    return a_token if micro_tokens * a_token <= 2**23 else 0

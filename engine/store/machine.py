@@ -12,7 +12,7 @@ from engine.store.workspace import Workspace
 
 # A plain laptop with two cores, until anything was measured: see `Machine.is_measured`.
 _GUESSED_FLOPS = 1.5e11
-_SHARE_OF_PEAK = 0.42
+_SHARE_OF_PEAK = 0.55
 
 
 @dataclass(frozen=True)

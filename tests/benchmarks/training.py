@@ -53,8 +53,9 @@ class Timed:
         return found
 
 
-def build(shape: dict[str, int], rows: int, vocabulary: int) -> Plan:
-    settings = {**shape, "batch_tokens": rows * shape["context_length"], "micro_rows": rows, "steps": 1_000_000}
+def build(shape: dict[str, int], rows: int, vocabulary: int, micro_rows: int = 0) -> Plan:
+    settings = {**shape, "batch_tokens": rows * shape["context_length"], "micro_rows": micro_rows or rows}
+    settings |= {"steps": 1_000_000}
     settings |= {"evaluate_every": 10**7, "sample_every": 10**7, "checkpoint_every": 10**7, "warmup_steps": 10}
     return plan(Config(**settings), vocabulary)
 
