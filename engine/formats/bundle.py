@@ -1,0 +1,113 @@
+"""A bundle: a model with everything that the Open Source AI Definition asks for, in one folder.
+
+    README.md            the model card
+    model/               parameters: config.json, model.safetensors, tokenizer.json, identity.json
+    data.json            data information: corpora and what was made of them, with sources, licences and hashes
+    lineage.json         run, recipe, figures, parents; what is unknown
+    code/                the engine that trained it, its licence, and the versions that it stood on
+    SHA256SUMS           of every file above, as `sha256sum -c` reads them
+
+Nothing in it holds the day of the export: two bundles of one model are equal, byte for byte.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import engine
+from engine import __version__
+from engine.formats.model_card import model_card
+from engine.model.config import ModelConfig
+from engine.store.files import sha256_file, write_atomic, write_json
+from engine.tokenizer.tokenizer import Tokenizer, save_tokenizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUMS = "SHA256SUMS"
+_PACKAGES = ("torch", "numpy", "tokenizers", "safetensors", "pydantic")
+_ROOT = Path(engine.__file__).parent.parent
+
+
+def write_bundle(
+    folder: Path,
+    name: str,
+    config: ModelConfig,
+    tensors: Mapping[str, Tensor],
+    tokenizer: Tokenizer,
+    lineage: dict[str, Any],
+) -> None:
+    """Into an existing, empty folder. tensors: our names, in the type in which they shall be stored."""
+    import safetensors.torch
+
+    model = folder / "model"
+    model.mkdir()
+    write_json(model / "config.json", {"model_type": "cutaway", **config.model_dump(mode="json")})
+    contiguous = {key: tensors[key].contiguous() for key in sorted(tensors)}
+    safetensors.torch.save_file(contiguous, model / "model.safetensors", {"format": "pt"})
+    save_tokenizer(tokenizer, model)
+    lineage = {**lineage, "unknown": [*lineage["unknown"], *_write_code(folder / "code")]}
+    write_json(folder / "data.json", _data(lineage))
+    write_json(folder / "lineage.json", {"format": 1, "name": name, **lineage})
+    more = {"Open Source AI Definition 1.0": _definition(lineage)}
+    write_atomic(folder / "README.md", model_card(name, config, lineage, [], more).encode())
+    write_sums(folder)
+
+
+def write_sums(folder: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{sha256_file(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    write_atomic(folder / SUMS, "".join(lines).encode())
+
+
+def _definition(lineage: dict[str, Any]) -> str:
+    """Where each of its three parts is, and whether that is all of it (opensource.org/ai/open-source-ai-definition)."""
+    corpora = [artifact for artifact in lineage["artifacts"] if artifact.get("kind") == "corpus"]
+    told = bool(corpora) and all(corpus[key] != "unknown" for corpus in corpora for key in ("source", "licence"))
+    data = "sources, licences, processing and hashes are all told" if told else "not all is known: see below"
+    licence = lineage.get("licence", "unknown")
+    parameters = f"under {licence}" if licence != "unknown" else "nobody has said under which licence"
+    return "\n".join(
+        [
+            f"- Data information: `data.json`; {data}.",
+            "- Code: `code/`, under Apache-2.0: what made the data, trained the model and runs it.",
+            f"- Parameters: `model/`, {parameters}.",
+        ]
+    )
+
+
+def _data(lineage: dict[str, Any]) -> dict[str, Any]:
+    """What a skilled person needs to build an equal corpus: what, from where, under which terms, cut how."""
+    keys = ("kind", "name", "stage", "config", "source", "licence", "figures", "hash", "parents", "files")
+    made = [{key: artifact.get(key, "unknown") for key in keys} for artifact in lineage.get("artifacts", [])]
+    return {"artifacts": made, "unknown": lineage["unknown"]}
+
+
+def _write_code(folder: Path) -> list[str]:
+    """The engine's source as it runs here. Gives what could not be said, as in an installer without sources."""
+    folder.mkdir()
+    versions = {name: _version(name) for name in _PACKAGES}
+    write_json(folder / "versions.json", {"cutaway": __version__, **versions})
+    for package in ("engine", "resources/worlds", "resources/presets"):
+        for path in sorted((_ROOT / package).rglob("*")):
+            if path.suffix in (".py", ".toml", ".json", ".txt") and path.is_file():
+                target = folder / path.relative_to(_ROOT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+    for extra in ("LICENSE", "pyproject.toml"):
+        if (_ROOT / extra).is_file():
+            shutil.copyfile(_ROOT / extra, folder / extra)
+    if not (folder / "engine" / "cli.py").is_file():
+        return [f"The exact source: this installation of Cutaway {__version__} does not carry it."]
+    return []
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

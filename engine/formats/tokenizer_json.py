@@ -1,0 +1,53 @@
+"""Any tokenizer of ours as the `tokenizer.json` and `tokenizer_config.json` that the Hugging Face libraries read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engine.store.files import write_json
+from engine.tokenizer.tokenizer import END, Tokenizer
+
+
+def as_tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
+    """Bytes and characters become a byte pair encoding with nothing to merge, whose unknown characters are written in
+    bytes: the same ids for every text."""
+    if tokenizer.kind not in ("byte", "character"):
+        return tokenizer.to_json()
+    vocabulary = {}
+    for index in range(tokenizer.vocab_size):
+        data = tokenizer.token_bytes(index)
+        whole = tokenizer.kind == "character" and index < tokenizer.end_id
+        vocabulary[END if index == tokenizer.end_id else data.decode() if whole else f"<0x{data[0]:02X}>"] = index
+    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [{"id": tokenizer.end_id, "content": END, **plain, "special": True}],
+        "normalizer": None,
+        "pre_tokenizer": None,
+        "post_processor": None,
+        "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": True,
+            "ignore_merges": False,
+            "vocab": vocabulary,
+            "merges": [],
+        },
+    }
+
+
+def write_tokenizer(folder: Path, tokenizer: Tokenizer, context_length: int, chat_template: str | None = None) -> None:
+    """Both files into an existing folder; `transformers.AutoTokenizer` reads them."""
+    write_json(folder / "tokenizer.json", as_tokenizer_json(tokenizer))
+    end = tokenizer.token_text(tokenizer.end_id)
+    config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": context_length}
+    config |= {"bos_token": end, "eos_token": end, "clean_up_tokenization_spaces": False}
+    write_json(folder / "tokenizer_config.json", config | ({"chat_template": chat_template} if chat_template else {}))
