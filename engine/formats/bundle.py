@@ -82,8 +82,11 @@ def _definition(lineage: dict[str, Any]) -> str:
 
 def _data(lineage: dict[str, Any]) -> dict[str, Any]:
     """What a skilled person needs to build an equal corpus: what, from where, under which terms, cut how."""
-    keys = ("kind", "name", "stage", "config", "source", "licence", "figures", "hash", "parents", "files")
-    made = [{key: artifact.get(key, "unknown") for key in keys} for artifact in lineage.get("artifacts", [])]
+    origin, facts = ("source", "licence"), ("kind", "name", "stage", "config", "figures", "hash", "parents", "files")
+    made = []
+    for artifact in lineage.get("artifacts", []):
+        keys = facts if artifact.get("parents") else (*facts, *origin)  # what was made of others has theirs
+        made.append({key: artifact.get(key, "unknown") for key in keys})
     return {"artifacts": made, "unknown": lineage["unknown"]}
 
 
