@@ -156,8 +156,36 @@ class ControlApplied(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemoryRanOut(Event):
+    """Memory ran out; the run goes on with fewer rows at a time. rows: of a forward pass from now on. passes: as many
+    make one step, which is of the same rows as before."""
+
+    rows: int
+    passes: int
+
+    @property
+    def words(self) -> str:
+        rows = f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
+        return (
+            f"Memory ran out, so the run goes on with {rows} at a time: {self.passes:,} passes make one step of the "
+            "same batch."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled(Event):
+    """The model was compiled for this machine. duration: seconds it took, which count as the run's."""
+
+    duration: float
+
+    @property
+    def words(self) -> str:
+        return f"Compiled in {self.duration:,.1f} s."
+
+
+@dataclass(frozen=True, kw_only=True)
 class HealthAlarm(Event):
-    """The run paused itself. cause: "nan", "inf", "exploding", "out_of_memory"."""
+    """The run paused itself. cause: "nan", "inf", "exploding", "disk"."""
 
     cause: str
     what: str

@@ -17,6 +17,7 @@ from engine.device import Measurement, choose_device, describe, measure_precisio
 from engine.events import (
     ArtifactReady,
     CheckpointSaved,
+    Compiled,
     Event,
     Notice,
     Resumed,
@@ -37,8 +38,10 @@ from engine.store.checkpoint import load_checkpoint, newest_valid, passed_over, 
 from engine.store.files import read_json, write_json
 from engine.store.machine import read_machine, size_key, write_machine
 from engine.tokenizer.tokenizer import load_tokenizer
+from engine.training.compiled import compile_objective
 from engine.training.loop import Data, Trainer
-from engine.training.optimizers import build_adamw, optimizer_tensors, restore_optimizer
+from engine.training.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
+from engine.training.plan import Plan
 from engine.training.precision import Precision
 
 SAMPLE_TEMPERATURE = 0.7
@@ -57,8 +60,9 @@ class Pretraining:
         self.tokenizer = load_tokenizer(context.parent("tokenizer").folder)
         self.shards = TokenShards(context.parent("shards").folder)
         check_tokenizer(self.shards, self.tokenizer)
-        self.plan = pretrain.plan(config, self.tokenizer.vocab_size)
+        self.plan = self._roomy(pretrain.plan(config, self.tokenizer.vocab_size))
         self.saved_step = 0
+        self.compile_seconds = 0.0
 
     def run(self) -> Iterator[Event]:
         checkpoint = newest_valid(self.root)
@@ -81,6 +85,7 @@ class Pretraining:
             step=self.trainer.step,
         )
         yield Notice(text=f"{describe(self.device)}, {precision.dtype}, bf16 measured {measured.speedup:.1f}x")
+        yield from self._compile()
         first, began = self.trainer.step, time.perf_counter()
         try:
             for event in self.trainer.run():
@@ -98,6 +103,20 @@ class Pretraining:
         self._remember_speed(measured, precision, first, time.perf_counter() - began)
         if self.trainer.step == self.plan.training.steps:
             yield self._ready()
+
+    def _roomy(self, plan: Plan) -> Plan:
+        """On a GPU as many rows at a time as fit, unless their number was set: it works best on much at once."""
+        if self.device.type != "cuda" or plan.origins["micro_rows"] != "derived":
+            return plan
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return plan.for_memory(free)
+
+    def _compile(self) -> Iterator[Event]:
+        if not self.config.compile:
+            return
+        yield Notice(text="Compiling the model for this machine, which can take minutes.")
+        self.compile_seconds = compile_objective(self.trainer)
+        yield Compiled(step=self.trainer.step, duration=self.compile_seconds)
 
     def _choose_precision(self, measured: Measurement, saved: str | None) -> Precision:
         """A resumed run keeps the precision that it began with: its losses must go on, not merely nearly."""
@@ -117,11 +136,12 @@ class Pretraining:
         )
 
     def _build(self, precision: Precision, data: Data) -> Trainer:
+        precision.prepare()
         torch.manual_seed(self.context.seed)
         model = Transformer(self.plan.model).to(self.device)
         return Trainer(
             model,
-            build_adamw(model, self.plan.training),
+            build_optimizer(model, self.plan.training, precision),
             self.plan.training,
             data,
             precision,
@@ -166,6 +186,7 @@ class Pretraining:
         restore_optimizer(self.trainer.model, self.trainer.optimizer, checkpoint.tensors["optimizer"])
         torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
         self.trainer.step = self.saved_step = checkpoint.step
+        self.trainer.micro_rows = int(saved.get("micro_rows", self.trainer.micro_rows))
         self.context.control.scale_learning_rate(float(saved["learning_rate_scale"]))
         yield Resumed(step=checkpoint.step)
 
@@ -211,6 +232,7 @@ class Pretraining:
             "seed": self.context.seed,
             "learning_rate_scale": self.context.control.learning_rate_scale,
             "precision": trainer.precision.dtype,
+            "micro_rows": trainer.micro_rows,
             "threads": self.threads,
             "model": self.plan.model.model_dump(),
             "tokenizer": self.context.relative(self.context.parent("tokenizer").folder),
@@ -242,10 +264,14 @@ class Pretraining:
         )
 
     def _ready(self) -> ArtifactReady:
+        steps, tokens = self.trainer.step, self.trainer.tokens
+        figures: dict[str, float | int | str] = {"parameters": self._size, "steps": steps, "tokens": tokens}
+        if self.compile_seconds:
+            figures["seconds_of_compiling"] = round(self.compile_seconds, 1)
         return ArtifactReady(
             step=self.trainer.step,
             kind="model",
             folder=self.context.relative(self.context.run_folder.path),
             reused=False,
-            figures={"parameters": self._size, "steps": self.trainer.step, "tokens": self.trainer.tokens},
+            figures=figures,
         )

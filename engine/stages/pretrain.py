@@ -39,13 +39,18 @@ class Config(StageConfig):
     learning_rate: float | None = dial(None, "Size of an update at its peak.", gt=0, le=1)
     final_learning_rate_share: float = dial(0.1, "What is left of it at the end.", ge=0, le=1)
     warmup_steps: int | None = dial(None, "Updates until the peak is reached.", unit="steps", ge=0)
-    schedule: Literal["cosine", "wsd"] = dial("cosine", "How the learning rate falls after the warmup.")
+    schedule: Literal["cosine", "linear", "wsd", "constant"] = dial(
+        "cosine", "How the learning rate falls after the warmup."
+    )
     decay_share: float = dial(0.2, "Share of the steps in which wsd falls.", gt=0, le=1)
     weight_decay: float = dial(0.1, "Pull of every matrix towards zero: against learning by heart.", ge=0, le=10)
+    optimizer: Literal["adamw", "muon"] = dial("adamw", "What turns gradients into updates; muon is for matrices.")
+    momentum: float = dial(0.95, "Memory of Muon for the direction.", ge=0, lt=1)
     beta1: float = dial(0.9, "Memory of AdamW for the direction.", ge=0, lt=1)
     beta2: float = dial(0.95, "Memory of AdamW for the size.", ge=0, lt=1)
     clip: float = dial(1.0, "Longest gradient that is let through.", gt=0)
     precision: Literal["auto", "float32", "bfloat16"] = dial("auto", "auto takes what measures faster here.")
+    compile: bool = dial(False, "Let torch write faster code for this model first: a minute, and it needs a compiler.")
 
     evaluate_every: int | None = dial(None, "Steps between two looks at held-out text.", unit="steps", ge=1)
     evaluate_rows: int | None = dial(None, "Rows of held-out text for a look.", unit="rows", ge=1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,14 +14,17 @@ from engine.batches.packed import Batch, PackedBatches
 from engine.control import Control
 from engine.device import memory_bytes
 from engine.errors import CutawayError
-from engine.events import ControlApplied, Event, HealthAlarm, StepMetrics, Tick, Validation
+from engine.events import ControlApplied, Event, HealthAlarm, MemoryRanOut, StepMetrics, Tick, Validation
 from engine.model.transformer import Transformer
 from engine.objectives.next_token import NextToken
 from engine.training.evaluate import bits_per_byte, mean_loss
+from engine.training.feed import Feed
 from engine.training.health import Health
-from engine.training.optimizers import set_learning_rate
+from engine.training.optimizers import set_learning_rate, withhold
+from engine.training.out_of_memory import is_out_of_memory, row_too_large, update_too_large
 from engine.training.plan import TrainingConfig
 from engine.training.precision import Precision
+from engine.training.readings import LateReading, Reading
 from engine.training.schedule import learning_rate
 
 _RATIO_EVERY = 10
@@ -40,6 +44,9 @@ class Trainer:
     """Owns the step counter. The batch, and with dropout the random numbers, follow from (seed, step, micro-batch),
     so that a run that was interrupted anywhere goes on exactly as if it had not been.
 
+    objective: (inputs, targets) -> mean loss; what compiling or several devices wrap. micro_rows: of one forward
+    pass; halved when memory runs out. late: numbers are read one step late, or when something is due, so that a GPU
+    never waits for the program; what is not finite is withheld on the device then.
     sample, save: what to do when a sample or a checkpoint is due; they yield events of their own.
     """
 
@@ -68,12 +75,20 @@ class Trainer:
         self.step = 0
         self.scale = 1.0
         self.objective: torch.nn.Module = NextToken(model)
+        self.micro_rows = config.micro_rows
         self._health = Health(model)
         self._device = next(model.parameters()).device
+        self._feed = Feed(data.batches, self._device)
+        self.late = self._device.type == "cuda"
+        self._unread: LateReading | None = None
+        self._busy = 0.0
 
     @property
     def tokens(self) -> int:
-        return self.step * self.config.batch_rows * self.model.config.context_length
+        return self.tokens_at(self.step)
+
+    def tokens_at(self, step: int) -> int:
+        return step * self.config.batch_rows * self.model.config.context_length
 
     def run(self) -> Iterator[Event]:
         """Until the last step or until the control asks to stop; then the last complete step stands."""
@@ -85,6 +100,7 @@ class Trainer:
             yield from self._one_step()
             if self.step > before:
                 yield from self._between_steps()
+        yield from self._read_now()
 
     def _apply_scale(self) -> Iterator[Event]:
         if self.control.learning_rate_scale != self.scale:
@@ -92,75 +108,148 @@ class Trainer:
             yield ControlApplied(step=self.step, name="learning_rate_scale", value=self.scale)
 
     def _one_step(self) -> Iterator[Event]:
-        """Leaves the model as it was when it is stopped between micro-batches."""
-        rate = learning_rate(self.config, self.step) * self.scale
-        inputs, targets = self.data.batches.batch(self.step)
+        """Leaves the model as it was when it is stopped between micro-batches, or when memory runs out: then the step
+        begins again, with smaller ones."""
+        began = time.perf_counter()
+        inputs, targets = self._feed.take(self.step)
         losses: list[Tensor] = []
-        busy = 0.0
-        for micro, start in enumerate(range(0, len(inputs), self.config.micro_rows)):
-            began = time.perf_counter()
-            rows = slice(start, start + self.config.micro_rows)
-            losses.append(self._micro_batch(inputs[rows], targets[rows], len(inputs), micro))
-            busy += time.perf_counter() - began
+        for micro, start in enumerate(range(0, len(inputs), self.micro_rows)):
+            rows = slice(start, start + self.micro_rows)
+            loss = self._attempt(inputs[rows], targets[rows], len(inputs), micro)
+            self._busy += time.perf_counter() - began
+            if loss is None:
+                yield from self._halve()
+                return
+            losses.append(loss)
             yield Tick()
             if self.control.stopping:
                 self.optimizer.zero_grad(set_to_none=True)
                 return
-        began = time.perf_counter()
-        loss = float(torch.stack(losses).sum())
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))
-        alarm = self._health.check(self.step + 1, loss, norm, rate)
-        ratio = self._update(rate) if alarm is None else 0.0
-        self.optimizer.zero_grad(set_to_none=True)
-        self.step += 1
-        busy += time.perf_counter() - began
-        yield self._metrics(loss, rate, norm, ratio, inputs.size / busy)
-        if alarm is not None:
-            self.control.pause()
-            yield alarm
+            began = time.perf_counter()
+        yield from self._finish(torch.stack(losses).sum(), began)
 
-    def _micro_batch(self, inputs: object, targets: object, batch_rows: int, micro: int) -> Tensor:
+    def _attempt(self, inputs: Tensor, targets: Tensor, batch_rows: int, micro: int) -> Tensor | None:
+        """None when memory ran out. It is left behind the `except` alone that the failed pass lets go of its
+        tensors: the error's traceback holds them."""
+        try:
+            return self._micro_batch(inputs, targets, batch_rows, micro)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        return None
+
+    def _micro_batch(self, inputs: Tensor, targets: Tensor, batch_rows: int, micro: int) -> Tensor:
         """Adds the gradient of this share of the batch; returns its share of the mean loss."""
-        x = torch.as_tensor(inputs).to(self._device, non_blocking=True)
-        y = torch.as_tensor(targets).to(self._device, non_blocking=True)
         if self.model.config.dropout:
             torch.manual_seed(hash((self.seed, self.step, micro)) & 0x7FFF_FFFF_FFFF_FFFF)
         with self.precision.autocast():
-            loss: Tensor = self.objective(x, y) * (len(x) / batch_rows)
+            loss: Tensor = self.objective(inputs, targets) * (len(inputs) / batch_rows)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
-    def _update(self, rate: float) -> float:
+    def row_counts(self) -> set[int]:
+        """Of the micro-batches: the usual one, and the last one where the batch cannot be shared out evenly."""
+        return {self.micro_rows, self.config.batch_rows % self.micro_rows} - {0}
+
+    def rehearse(self, rows: int) -> None:
+        """One pass over rows of nothing: what is prepared at the first use is prepared now. Leaves gradients."""
+        self.model.train()
+        nothing = torch.zeros(rows, self.model.config.context_length, dtype=torch.int64, device=self._device)
+        self._micro_batch(nothing, nothing, rows, 0)
+
+    def _halve(self) -> Iterator[Event]:
+        """Smaller micro-batches and more of them from now on. Raises CutawayError when they are of one row already."""
+        self.optimizer.zero_grad(set_to_none=True)
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        if self.micro_rows == 1:
+            raise row_too_large(self.model.config.context_length)
+        self.micro_rows //= 2
+        passes = math.ceil(self.config.batch_rows / self.micro_rows)
+        yield MemoryRanOut(step=self.step, rows=self.micro_rows, passes=passes)
+
+    def _finish(self, loss: Tensor, began: float) -> Iterator[Event]:
+        """The update, and what is told of it."""
+        rate = learning_rate(self.config, self.step) * self.scale
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        if self.late:
+            withhold(self.optimizer, ~torch.isfinite(loss + norm))
+            earlier, self._unread = self._unread, LateReading(self.step + 1, rate, loss, norm, self._update(rate))
+            self._next_step()
+            reading = earlier.read() if earlier else None
+            alarm = self._check(reading) if reading else None
+        else:
+            reading = Reading(self.step + 1, rate, float(loss), float(norm), 0.0)
+            alarm = self._check(reading)
+            if alarm is None:
+                reading = replace(reading, ratio=float(self._update(rate)))
+            self._next_step()
+        self._busy += time.perf_counter() - began
+        if reading is not None:
+            yield from self._tell(reading, alarm)
+
+    def _next_step(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        if self.step < self.config.steps:
+            self._feed.prepare(self.step)
+
+    def _check(self, reading: Reading) -> HealthAlarm | None:
+        return self._health.check(reading.step, reading.loss, reading.norm, reading.rate)
+
+    def _read_now(self) -> Iterator[Event]:
+        """What a late reading has not told yet."""
+        if self._unread is None:
+            return
+        began = time.perf_counter()
+        reading, self._unread = self._unread.read(), None
+        self._busy += time.perf_counter() - began
+        yield from self._tell(reading, self._check(reading))
+
+    def _update(self, rate: float) -> Tensor:
         """One step of the optimizer. Returns |update| / |weights|, every tenth step, else 0: it costs a copy."""
         set_learning_rate(self.optimizer, rate)
         if self.step % _RATIO_EVERY:
-            self.optimizer.step()
-            return 0.0
+            self._move()
+            return torch.zeros((), device=self._device)
         weights = [p.detach() for p in self.model.parameters()]
         before = [w.clone() for w in weights]
-        size = torch.stack(torch._foreach_norm(before)).norm()
-        self.optimizer.step()
-        change = torch.stack(torch._foreach_norm(torch._foreach_sub(weights, before))).norm()
-        return float(change / size)
+        size: Tensor = torch.stack(torch._foreach_norm(before)).norm()
+        self._move()
+        change: Tensor = torch.stack(torch._foreach_norm(torch._foreach_sub(weights, before))).norm()
+        return change / size
 
-    def _metrics(self, loss: float, rate: float, norm: float, ratio: float, speed: float) -> StepMetrics:
-        return StepMetrics(
-            step=self.step,
-            tokens=self.tokens,
-            loss=loss,
-            learning_rate=rate,
-            grad_norm=norm,
-            clipped=norm > self.config.clip,
+    def _move(self) -> None:
+        try:
+            self.optimizer.step()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise update_too_large(self.model.config.parameters()) from error
+
+    def _tell(self, reading: Reading, alarm: HealthAlarm | None) -> Iterator[Event]:
+        speed, self._busy = self.tokens_at(1) / max(self._busy, 1e-9), 0.0
+        yield StepMetrics(
+            step=reading.step,
+            tokens=self.tokens_at(reading.step),
+            loss=reading.loss,
+            learning_rate=reading.rate,
+            grad_norm=reading.norm,
+            clipped=reading.norm > self.config.clip,
             tokens_per_second=speed,
-            update_ratio=ratio,
+            update_ratio=reading.ratio,
             memory_bytes=memory_bytes(self._device),
         )
+        if alarm is not None:
+            self.control.pause()
+            yield alarm
 
     def _between_steps(self) -> Iterator[Event]:
         config, last = self.config, self.step == self.config.steps
         if self.step % config.evaluate_every == 0 or last:
             yield from self._evaluate()
         if self.step % config.sample_every == 0 or last:
+            yield from self._read_now()
             yield from self.sample()
         asked = self.control.take_checkpoint_request()
         if asked:
@@ -169,6 +258,7 @@ class Trainer:
             yield from self._save_or_wait()
 
     def _evaluate(self) -> Iterator[Event]:
+        yield from self._read_now()
         means = []
         for batches in (self.data.validation, self.data.train_probe):
             for result in mean_loss(self.model, batches, self.precision):
@@ -184,6 +274,7 @@ class Trainer:
 
     def _save_or_wait(self) -> Iterator[Event]:
         """A checkpoint that cannot be written pauses the run: after the cause is mended it is tried again."""
+        yield from self._read_now()
         while not self.control.stopping:
             try:
                 yield from self.save()

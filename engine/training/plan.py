@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.errors import CutawayError
 from engine.model.config import ModelConfig
-from engine.model.sizing import Estimate, estimate
+from engine.model.sizing import Estimate, activation_bytes, estimate
 
 Origin = Literal["preset", "derived", "default"]
 
@@ -18,7 +18,10 @@ class TrainingConfig(BaseModel):
     """Every number of a training run, settled.
 
     batch_tokens: tokens of one optimizer step; micro_rows: rows of `context_length` in one forward pass.
-    schedule: "cosine" (Loshchilov and Hutter 2017) or "wsd", warmup-stable-decay (Hu et al. 2024).
+    schedule: "cosine" (Loshchilov and Hutter 2017), "linear" (Defazio et al. 2023), "wsd", warmup-stable-decay (Hu
+    et al. 2024), or "constant".
+    optimizer: "adamw", or "muon" for the matrices of the blocks beside AdamW for the rest. momentum: Muon's.
+    compile: whether torch.compile makes the forward and backward pass.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,7 +32,7 @@ class TrainingConfig(BaseModel):
     learning_rate: float
     final_learning_rate_share: float
     warmup_steps: int
-    schedule: Literal["cosine", "wsd"]
+    schedule: Literal["cosine", "linear", "wsd", "constant"]
     decay_share: float
     weight_decay: float
     beta1: float
@@ -40,6 +43,9 @@ class TrainingConfig(BaseModel):
     sample_every: int
     checkpoint_every: int
     keep_checkpoints: int
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    momentum: float = 0.95
+    compile: bool = False
 
     @property
     def micro_batches(self) -> int:
@@ -73,6 +79,15 @@ class Plan(BaseModel):
             checkpoints_kept=self.training.keep_checkpoints,
         )
 
+    def for_memory(self, free_bytes: float) -> Plan:
+        """The same with the most rows at a time that half of this memory holds the activations of: a power of two of
+        them, up to 65,536 tokens, beyond which a GPU is no faster. The batch stays."""
+        context = self.model.context_length
+        fitting = free_bytes / 2 / (activation_bytes(self.model) * context)
+        most = min(fitting, 65_536 / context, self.training.batch_rows)
+        rows = 2 ** math.floor(math.log2(most)) if most >= 1 else 1
+        return self.model_copy(update={"training": self.training.model_copy(update={"micro_rows": rows})})
+
 
 def make_plan(settings: dict[str, Any], chosen: set[str], vocab_size: int) -> Plan:
     """settings: the pretrain stage's fields, None where a value is to be derived. chosen: names set by hand or
@@ -89,7 +104,7 @@ def make_plan(settings: dict[str, Any], chosen: set[str], vocab_size: int) -> Pl
     origins["batch_rows"] = origins["batch_tokens"]
     try:
         model = ModelConfig(**{name: values[name] for name in ModelConfig.model_fields if name in values})
-        training = TrainingConfig(**{name: values[name] for name in TrainingConfig.model_fields})
+        training = TrainingConfig(**{name: values[name] for name in TrainingConfig.model_fields if name in values})
     except ValidationError as error:
         raise CutawayError(
             "These settings make no model.",

@@ -20,3 +20,9 @@ class Precision:
         if self.dtype == "float32":
             return nullcontext()
         return torch.autocast(self.device_type, torch.bfloat16)
+
+    def prepare(self) -> None:
+        """On a GPU, products that stay in float32 beside bf16 run on its matrix units too; in a run that was asked to
+        be float32 they stay exact."""
+        if self.device_type == "cuda":
+            torch.set_float32_matmul_precision("high" if self.dtype == "bfloat16" else "highest")
