@@ -55,22 +55,23 @@ def estimate(
 
 
 def backward_bytes(model: ModelConfig, micro_tokens: int, half: bool) -> float:
-    """What a forward pass keeps for its backward pass, at most, beside weights and gradients.
-
-    Counted from the model's code, operation by operation (after Korthikanti et al. 2022, equation 2). half: matrix
-    products in bf16, for which autocast keeps a copy of every matrix.
-    """
-    size = 2 if half else 4
-    d, inner = model.d_model, model.d_ff
-    heads = model.head_dim * (model.n_head + 2 * model.n_kv_head)
-    stream = 2 * 4 * d + 4 * d * (2 if model.norm_place == "sandwich" else 0)
-    mlp = inner * (4 if model.gated else 2)
-    pattern = _kept_pattern(model, micro_tokens)
-    block = stream + size * (2 * d + 2 * heads + model.n_head * model.head_dim + mlp + pattern)
+    """What a forward and a backward pass take at most, beside weights, gradients and averages. half: matrix products
+    in bf16, for which autocast keeps a copy of every matrix."""
     copies = 2 * model.matrix_parameters() if half else 0
     # The head's gradient, and with a tied head the embedding's, which is added to it.
-    head = 4 * model.vocab_size * d * (2 if model.tie_embeddings else 1)
-    return float(_PASSING * micro_tokens * (model.n_layer * block + 12 * d) + copies + head + _LOGITS_AT_ONCE)
+    head = 4 * model.vocab_size * model.d_model * (2 if model.tie_embeddings else 1)
+    return _PASSING * micro_tokens * activation_bytes(model, micro_tokens, half) + copies + head + _LOGITS_AT_ONCE
+
+
+def activation_bytes(model: ModelConfig, micro_tokens: int, half: bool = True) -> float:
+    """Kept for the backward pass by each of the micro-batch's tokens: counted from the model's code, operation by
+    operation (after Korthikanti et al. 2022, equation 2)."""
+    size, d = 2 if half else 4, model.d_model
+    heads = model.head_dim * (model.n_head + 2 * model.n_kv_head)
+    stream = 4 * d * (4 if model.norm_place == "sandwich" else 2)
+    mlp = model.d_ff * (4 if model.gated else 2)
+    kept = 2 * d + 2 * heads + model.n_head * model.head_dim + mlp + _kept_pattern(model, micro_tokens)
+    return float(model.n_layer * (stream + size * kept) + 12 * d)
 
 
 def _kept_pattern(model: ModelConfig, micro_tokens: int) -> int:

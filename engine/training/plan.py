@@ -83,7 +83,7 @@ class Plan(BaseModel):
         """The same with the most rows at a time that half of this memory holds the activations of: a power of two of
         them, up to 65,536 tokens, beyond which a GPU is no faster. The batch stays."""
         context = self.model.context_length
-        fitting = free_bytes / 2 / (activation_bytes(self.model) * context)
+        fitting = free_bytes / 2 / (activation_bytes(self.model, context) * context)
         most = min(fitting, 65_536 / context, self.training.batch_rows)
         rows = 2 ** math.floor(math.log2(most)) if most >= 1 else 1
         return self.model_copy(update={"training": self.training.model_copy(update={"micro_rows": rows})})

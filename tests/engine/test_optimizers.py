@@ -133,7 +133,7 @@ def test_a_plan_of_before_muon_reads_as_adamw() -> None:
 
 def test_a_gpu_gets_as_many_rows_as_fit() -> None:
     gpt2 = make_plan(Config(depth=12).model_dump(), {"depth"}, 50_257)
-    row = activation_bytes(gpt2.model) * 1024
+    row = activation_bytes(gpt2.model, 1024) * 1024
     for free in (1e6, 20e9, 80e9, 10e12):
         roomy = gpt2.for_memory(free)
         rows = roomy.training.micro_rows
