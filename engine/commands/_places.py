@@ -9,7 +9,7 @@ from engine.errors import CutawayError
 from engine.launch.local import RecipeRun
 from engine.store.workspace import MARK, Workspace, default_workspace, open_workspace
 
-RUN_HELP = 'a run\'s folder, its name in the workspace, or "latest"'
+RUN_HELP = "a run's or an imported model's folder, its name in the workspace, or \"latest\""
 
 
 def add_workspace(parser: ArgumentParser) -> None:
@@ -40,8 +40,9 @@ def find_run(arguments: Namespace, *, with_model: bool = False) -> tuple[Workspa
     workspace = _existing(arguments)
     if arguments.run == "latest":
         return workspace, _latest(workspace, with_model)
-    if (workspace.runs / arguments.run).is_dir():
-        return workspace, workspace.runs / arguments.run
+    for place in (workspace.runs, workspace.models) if with_model else (workspace.runs,):
+        if Path(arguments.run).name == arguments.run and (place / arguments.run).is_dir():
+            return workspace, place / arguments.run
     names = ", ".join(folder.name for folder in workspace.run_folders()[:5]) or "none yet"
     raise CutawayError(
         f'There is no run "{arguments.run}".',

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import CutawayError
+from engine.formats.room import refuse_too_large
 from engine.model.config import ModelConfig
 from engine.model.families import prefix, read_config, rules, write_config
 from engine.model.families._rules import Rule
@@ -37,9 +38,10 @@ class HuggingFaceModel:
     files: dict[str, Path]
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Our names and weights in float32, one after another. Raises CutawayError for weights that are not finite."""
+        """Our names and weights in the type of the file, one after another. Raises CutawayError for weights that are
+        not finite."""
         for rule in rules(self.config):
-            tensor = rule.to_ours(self._read).float()
+            tensor = rule.to_ours(self._read)
             if not bool(tensor.isfinite().all()):
                 raise _refused(self.folder, f"The weights {rule.theirs[0][0]} hold values that are not numbers.")
             yield rule.ours, tensor
@@ -57,6 +59,7 @@ def read_model(folder: Path) -> HuggingFaceModel:
     """Reads config.json and the headers of the weights, and no weights yet. Raises CutawayError for what is missing,
     of another shape, or not supported."""
     config = read_config(_table(folder / CONFIG))
+    refuse_too_large(folder.name, config)  # before the files, which are mapped into memory to be looked at
     files = _locate(folder)
     shapes = _shapes(folder, files)
     used = {_checked(rule_name, shape, config, files, shapes, folder) for rule_name, shape in _theirs(config)}

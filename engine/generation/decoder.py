@@ -126,4 +126,4 @@ def next_token(
 
 
 def _ids(loaded: LoadedModel, text: str | Sequence[int]) -> Sequence[int]:
-    return loaded.tokenizer.encode(text) if isinstance(text, str) else text
+    return loaded.tokenizer.prompt(text) if isinstance(text, str) else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ _STAGE_FOLDER = re.compile(r"(\d+)-.+")
 @dataclass
 class LoadedModel:
     """device: "cpu", "cuda", "mps". dtype: in which it computes. label: for a person. step: the optimizer step it
-    stands at. note: a sentence when it is not quite what was asked for, as when the newest checkpoint is damaged."""
+    stands at. note: a sentence when it is not quite what was asked for, as when the newest checkpoint is damaged.
+    chat_template, generation: Jinja and the content of generation_config.json, of a model that came with them."""
 
     model: Transformer
     tokenizer: Tokenizer
@@ -33,6 +34,8 @@ class LoadedModel:
     label: str
     step: int
     note: str = ""
+    chat_template: str | None = None
+    generation: dict[str, Any] = field(default_factory=dict)
 
 
 def load_model(
@@ -40,7 +43,8 @@ def load_model(
 ) -> LoadedModel:
     """Loads the newest checkpoint that verifies, or the one named, for example "step-000500".
 
-    run_folder: a recipe's run, a stage's run, or a checkpoint folder itself. The weights stay in float32.
+    run_folder: a recipe's run, a stage's run, an imported model, or a checkpoint folder itself. The weights stay in
+    float32.
     Raises CutawayError when there is none, when it is damaged, or when its tokenizer is gone.
     """
     root, name = _checkpoints_of(run_folder)
@@ -50,8 +54,23 @@ def load_model(
     target = choose_device(device)
     tokenizer = _tokenizer_of(workspace, found)
     model = _build(found).to(target).eval()
-    label = f"{root.parents[1].name}, step {found.step:,}"
-    return LoadedModel(model, tokenizer, str(target), "float32", label, found.step, note)
+    return LoadedModel(
+        model,
+        tokenizer,
+        str(target),
+        "float32",
+        _label(root, found),
+        found.step,
+        note,
+        found.state.get("chat_template"),
+        found.state.get("generation") or {},
+    )
+
+
+def _label(root: Path, found: Checkpoint) -> str:
+    """A run's name and step; an imported model has no steps."""
+    imported = (root.parent / "manifest.json").is_file()
+    return root.parent.name if imported else f"{root.parents[1].name}, step {found.step:,}"
 
 
 def _checkpoints_of(folder: Path) -> tuple[Path, str | None]:
@@ -122,8 +141,6 @@ def _tokenizer_of(workspace: Workspace, found: Checkpoint) -> Tokenizer:
 
 def _build(found: Checkpoint) -> Transformer:
     """The model with its weights. Nothing is allocated that the file does not pay for."""
-    import torch
-
     from engine.model.transformer import Transformer
     from engine.model.weights import load_weights
 
@@ -134,9 +151,7 @@ def _build(found: Checkpoint) -> Transformer:
         raise _foreign(found, "Its model configuration has impossible values.", str(error)) from error
     if config.parameters() != sum(tensor.numel() for tensor in tensors.values()):
         raise _foreign(found, "Its configuration and its weights are of different sizes.")
-    # Building draws random numbers; a training run in this process must not notice.
-    with torch.random.fork_rng(devices=[]):
-        model = Transformer(config)
+    model = Transformer.empty(config)  # draws no random numbers, which a training run in this process would notice
     load_weights(model, tensors)
     return model
 

@@ -42,7 +42,7 @@ class Reading:
         self._context = self._model.config.context_length
         self.notes: list[str] = []
         # Documents are separated by the end token, so it is what stands before a text that has not begun.
-        self.ids = list(ids) or [loaded.tokenizer.end_id]
+        self.ids = list(ids) or loaded.tokenizer.prompt("") or [loaded.tokenizer.end_id]
         if len(self.ids) > self._context:
             self.notes.append(
                 f"The text has {len(self.ids):,} tokens and the model sees {self._context:,}: "

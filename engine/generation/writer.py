@@ -31,7 +31,7 @@ class Writer:
 
     def write(self, token_id: int, *, last: bool) -> Piece:
         """last: no token will follow, whatever this one is."""
-        ended = token_id == self._tokenizer.end_id
+        ended = token_id in self._tokenizer.end_ids
         data = b"" if ended else self._tokenizer.token_bytes(token_id)
         text = self._joiner.feed(data)
         if ended or last:

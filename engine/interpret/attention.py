@@ -32,7 +32,7 @@ def attention_maps(loaded: LoadedModel, text: str | Sequence[int], max_tokens: i
 
     An empty text gives the end token alone, which is what stands before a document.
     """
-    ids = list(loaded.tokenizer.encode(text) if isinstance(text, str) else text) or [loaded.tokenizer.end_id]
+    ids = list(loaded.tokenizer.prompt(text) if isinstance(text, str) else text) or [loaded.tokenizer.end_id]
     config = loaded.model.config
     seen = ids[-min(max_tokens, config.context_length) :]
     weights = np.zeros((config.n_layer, config.n_head, len(seen), len(seen)), dtype=np.float16)

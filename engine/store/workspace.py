@@ -31,6 +31,16 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def models(self) -> Path:
+        """Models that came from elsewhere; those of runs are in their runs."""
+        return self.root / "models"
+
+    def model_folders(self) -> list[Path]:
+        """Those that came from elsewhere, the newest first."""
+        found = [path.parent for path in self.models.glob("[!.]*/manifest.json")]
+        return sorted(found, key=lambda folder: (folder / "manifest.json").stat().st_mtime, reverse=True)
+
+    @property
     def trash(self) -> Path:
         return self.root / ".trash"
 
@@ -104,7 +114,7 @@ def open_workspace(root: Path) -> Workspace:
     """Opens or makes a workspace. Raises CutawayError when it cannot be written."""
     root = root.expanduser().resolve()
     try:
-        for folder in (*FOLDERS.values(), "runs"):
+        for folder in (*FOLDERS.values(), "models", "runs"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         probe = root / f".write-probe-{os.getpid()}"
         probe.write_bytes(b"ok")

@@ -19,7 +19,7 @@ from engine.registry import Registry
 from engine.store.files import read_json, sha256_json, write_json
 
 END = "<|end|>"
-KINDS = Registry("engine.tokenizer.kinds", requires=("load", "learn"))
+KINDS = Registry("engine.tokenizer.kinds", requires=("load",))
 PIECE_CHARACTERS = 2**16
 _TOKENIZER = "tokenizer.json"
 _IDENTITY = "identity.json"
@@ -41,7 +41,8 @@ class TokenSpan:
 
 
 class Tokenizer(ABC):
-    """kind: "bpe", "byte" or "character". vocab_size: ids are 0 .. vocab_size - 1. end_id: of `<|end|>`.
+    """kind: its file in `kinds/`. vocab_size: ids are 0 .. vocab_size - 1. end_id: of `<|end|>`, or what an imported
+    one has in its place; end_ids: all that end a text. start_ids: what stands before every text, as Llama wants it.
 
     hash: sha256 over everything that decides which ids a text receives; equal hashes mean equal ids.
     """
@@ -52,6 +53,8 @@ class Tokenizer(ABC):
         self._vocabulary = tuple(vocabulary)
         self.vocab_size = len(self._vocabulary)
         self.end_id = end_id
+        self.end_ids = frozenset((end_id,))
+        self.start_ids: tuple[int, ...] = ()
         self.hash = sha256_json(self.identity())
 
     @property
@@ -82,6 +85,10 @@ class Tokenizer(ABC):
         for piece in self.pieces(clean(text)):
             ids += self._encode_pieces([piece])[0]
         return ids
+
+    def prompt(self, text: str) -> list[int]:
+        """What a model reads when a text begins: `start_ids` and the text."""
+        return [*self.start_ids, *self.encode(text)]
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """The same for many short texts at once, which is quicker. Longer ones: cut them with `pieces` first."""

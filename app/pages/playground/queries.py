@@ -78,7 +78,8 @@ def continue_text(place: Source, ask: Ask) -> Query:
         from engine.generation.decoder import generate, next_token
 
         loaded = side.model(place)
-        added = loaded.tokenizer.encode(ask.typed) if ask.typed else []
+        encode = loaded.tokenizer.encode if ask.ids else loaded.tokenizer.prompt
+        added = encode(ask.typed) if ask.typed else []
         added += [ask.forced] if ask.forced is not None else []
         yield Understood(facts_of(loaded), _tokens(loaded, added))
         view = [*ask.ids, *added]

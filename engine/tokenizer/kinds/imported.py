@@ -1,0 +1,114 @@
+"""A tokenizer.json that somebody else made (GPT-2, Llama, Qwen, Gemma, ...), used as it is: the same ids.
+
+Byte-level files spell bytes as printable characters; those after SentencePiece write a space as "▁" and rare characters
+as bytes, and some put a space before every text. Nothing that a person types becomes a special token.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tokenizers import Tokenizer as Library
+
+from engine.tokenizer.byte_alphabet import parsed
+from engine.tokenizer.tokenizer import Tokenizer, TokenSpan, clean
+
+TITLE = "Imported"
+FACTS = "cutaway"
+_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+
+
+class ImportedTokenizer(Tokenizer):
+    """size: ids of the model, at least those of the file; those that the file leaves free stand for nothing.
+    end_ids: what ends a document or an answer, the usual one first."""
+
+    kind = "imported"
+
+    def __init__(self, data: dict[str, Any], end_ids: Sequence[int], size: int) -> None:
+        """data: content of a tokenizer.json. ValueError, in words, for what is not supported."""
+        self._data = {key: value for key, value in data.items() if key != FACTS}
+        self._facts = {"end_ids": list(end_ids), "size": size}
+        self._library = _open(self._data)
+        tokens = self._library.get_vocab(with_added_tokens=True)
+        if not tokens or max(tokens.values()) >= size:
+            raise ValueError(f"The tokenizer has the id {max(tokens.values(), default=0)}, and the model {size} ids")
+        if not end_ids or not all(0 <= token_id < size for token_id in end_ids):
+            raise ValueError("No token is named that ends a text")
+        self._special = {token.content for token in self._library.get_added_tokens_decoder().values() if token.special}
+        self._names = {token_id: token for token, token_id in tokens.items()}
+        super().__init__(_vocabulary(self._data, tokens, self._special, size), end_id=end_ids[0])
+        self.end_ids = frozenset(end_ids)
+        self.start_ids = _start(self._library)
+        # What a person types is text, even where it reads like a special token.
+        self._library.encode_special_tokens = True
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self._data, FACTS: self._facts}
+
+    def token_text(self, token_id: int) -> str:
+        name = self._names.get(token_id, "")
+        return name if name in self._special else super().token_text(token_id)
+
+    def pieces(self, text: str) -> Iterator[str]:
+        """Never cut: where its words end is the file's own affair."""
+        yield text
+
+    def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
+        return [found.ids for found in self._library.encode_batch_fast(pieces, add_special_tokens=False)]
+
+    def spans(self, text: str) -> list[TokenSpan]:
+        """As the library tells them: a space that was put before the text belongs to no character of it."""
+        found = self._library.encode(clean(text), add_special_tokens=False)
+        places = zip(found.ids, found.offsets, strict=True)
+        return [TokenSpan(token_id, start, end, self._vocabulary[token_id]) for token_id, (start, end) in places]
+
+
+def load(data: dict[str, Any]) -> ImportedTokenizer:
+    facts = data.get(FACTS)
+    if not isinstance(facts, dict) or not isinstance(facts.get("end_ids"), list):
+        raise ValueError("tokenizer.json does not tell what ends a text")
+    return ImportedTokenizer(data, facts["end_ids"], int(facts["size"]))
+
+
+def _open(data: dict[str, Any]) -> Any:
+    try:
+        return Library.from_str(json.dumps(data, ensure_ascii=False))
+    except Exception as error:  # the library raises Exception itself for every kind of mistake
+        raise ValueError(f"tokenizer.json is not one of the tokenizers library: {error}") from error
+
+
+def _start(library: Any) -> tuple[int, ...]:
+    """What the file puts before every text, as Llama does: told by an empty one."""
+    return tuple(library.encode("", add_special_tokens=True).ids)
+
+
+def _vocabulary(data: dict[str, Any], tokens: dict[str, int], special: set[str], size: int) -> list[bytes]:
+    """Bytes of every id."""
+    steps = json.dumps([data.get(part) for part in ("normalizer", "pre_tokenizer", "decoder")], ensure_ascii=False)
+    added = {token["content"] for token in data.get("added_tokens") or []}
+    if '"ByteLevel"' in steps:
+        read = _byte_level
+    elif "▁" in steps:
+        read = _sentence_piece
+    else:
+        raise ValueError("It is neither byte-level nor made after SentencePiece, so its tokens do not tell their bytes")
+    vocabulary = [b""] * size
+    for token, token_id in tokens.items():
+        if token not in special:
+            vocabulary[token_id] = token.encode() if token in added else read(token)
+    return vocabulary
+
+
+def _byte_level(token: str) -> bytes:
+    try:
+        return parsed(token)
+    except ValueError:
+        return token.encode()  # a token that no bytes lead to
+
+
+def _sentence_piece(token: str) -> bytes:
+    byte = _BYTE.fullmatch(token)
+    return bytes([int(byte[1], 16)]) if byte else token.replace("▁", " ").encode()
