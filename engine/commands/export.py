@@ -9,7 +9,6 @@ from tqdm import tqdm
 
 from engine.commands._output import note, say, say_json
 from engine.commands._places import RUN_HELP, add_workspace, find_run
-from engine.events import Progress
 from engine.formats.gguf_write import FORMS
 from engine.launch.export import Exported, ExportRequest, export
 
@@ -38,11 +37,11 @@ def run(arguments: Namespace) -> int:
     request = ExportRequest(folder, arguments.destination, arguments.kind, arguments.checkpoint, arguments.name)
     with tqdm(desc="Export", unit="B", unit_scale=True, leave=False, delay=1.0) as bar:
         for item in export(workspace, request):
-            if isinstance(item, Progress):
-                bar.total = item.total
-                bar.update(item.done - bar.n)
-            else:
+            if isinstance(item, Exported):
                 done = item
+                continue
+            bar.total = item.total or None
+            bar.update(item.done - bar.n)
     _tell(done, arguments.json)
     return 0
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from engine.errors import CutawayError
@@ -169,7 +168,7 @@ class _Numbers:
         value = self.metadata.get(f"{self.name}.{key}", otherwise)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
             raise _refused(f"{self.name}.{key} is {_short(value)}; it should be a number.")
-        return float(str(np.float32(value)))  # 1e-05 as it was meant, not as 32 bits hold it
+        return float(f"{value:.7g}")  # 1e-05 as it was meant, not as 32 bits hold it
 
 
 def _short(value: Any) -> str:

@@ -64,6 +64,7 @@ def export(workspace: Workspace, request: ExportRequest) -> Iterator[Progress | 
     """
     destination = request.destination.expanduser().absolute()
     refuse_if_taken(destination)
+    yield _about("Reading the model")
     from engine.generation.loaded import load_model
     from engine.model.weights import weights
 
@@ -72,6 +73,7 @@ def export(workspace: Workspace, request: ExportRequest) -> Iterator[Progress | 
     name = request.name or str(lineage.get("run") or request.source.name)
     notes = [loaded.note] if loaded.note else []
     with _publishing(destination) as folder:
+        yield _about("Writing")
         tensors = weights(loaded.model)
         if request.kind == "bundle":
             write_bundle(folder, name, loaded.model.config, tensors, loaded.tokenizer, lineage)
@@ -87,6 +89,10 @@ def export(workspace: Workspace, request: ExportRequest) -> Iterator[Progress | 
             notes += same.notes
         files = _sizes(folder)
     yield Exported(destination, files, notes)
+
+
+def _about(message: str) -> Progress:
+    return Progress(done=0, total=0, unit="bytes", message=message)
 
 
 def _write_huggingface(

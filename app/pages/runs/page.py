@@ -15,6 +15,7 @@ from app.jobs.desk import Desk
 from app.jobs.run_summary import RunSummary, size_words
 from app.pages._page import PageWidget
 from app.pages.runs.detail import RunDetail
+from app.pages.runs.export_dialog import ExportDialog
 from app.pages.runs.table import RunTable
 from app.pages.runs.trash import Trash
 from app.theme.type import M
@@ -78,6 +79,7 @@ class RunsPage(PageWidget):
         self._open = Button("Open", "primary", "ph.chart-line-up", tooltip="Show it in Train (Enter)")
         self._talk = Button("Playground", icon="ph.chat-centered-text", tooltip="Talk to its newest checkpoint (P)")
         self._resume = Button("Resume", icon="ph.play", tooltip="Go on from its newest checkpoint (R)")
+        self._export = ToolButton("ph.export", "Export its model (E)", size=30)
         self._copy = ToolButton("ph.copy", "Copy as text (Ctrl+C)", size=30)
         self._reveal = ToolButton("ph.folder-open", "Show its folder", size=30)
         self._delete = ToolButton("ph.trash", "Delete (Del); can be undone", size=30)
@@ -85,6 +87,7 @@ class RunsPage(PageWidget):
             (self._open, "Open the run in Train", "Return", self.open_run),
             (self._talk, "Talk to the run's model", "P", self.talk),
             (self._resume, "Resume the run", "R", self.resume),
+            (self._export, "Export the run's model", "E", self.export),
             (self._copy, "Copy the chosen runs as text", "Ctrl+C", self.copy),
             (self._reveal, "Show the run's folder", "", self.reveal),
             (self._delete, "Delete the chosen runs", "Del", self.delete),
@@ -96,7 +99,8 @@ class RunsPage(PageWidget):
         row = QHBoxLayout(self._controls)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(M)
-        for widget in (self._filter, self._copy, self._reveal, self._delete, self._talk, self._resume, self._open):
+        tools = (self._export, self._copy, self._reveal, self._delete)
+        for widget in (self._filter, *tools, self._talk, self._resume, self._open):
             row.addWidget(widget)
 
     def _action(self, text: str, key: str, run: Callable[[], None], control: QWidget | None = None) -> QAction:
@@ -159,6 +163,15 @@ class RunsPage(PageWidget):
         except CutawayError as error:
             self.desk.bus.error.emit(error)
 
+    def export(self) -> None:
+        """Asks what and where in a dialog of its own, which does not keep the window from anything else."""
+        run = self._first()
+        if run is None or not run.has_model:
+            return
+        dialog = ExportDialog(self.desk, run, self.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+
     def copy(self) -> None:
         QGuiApplication.clipboard().setText(as_text(self.table.chosen_runs()))
         self.desk.bus.notice.emit("ok", "Copied as a table with tabs.")
@@ -197,7 +210,8 @@ class RunsPage(PageWidget):
         self.detail.show_run(run, len(chosen) - 1 if chosen else 0)
         readable = run is not None and run.state is not None
         self._open.setEnabled(readable)
-        self._talk.setEnabled(run is not None and run.has_model)
+        for control in (self._talk, self._export):
+            control.setEnabled(run is not None and run.has_model)
         self._resume.setEnabled(run is not None and run.can_resume and not self.trash.is_at_work(run))
         for control in (self._copy, self._reveal, self._delete):
             control.setEnabled(bool(chosen))
