@@ -14,21 +14,27 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 import engine
 from engine import __version__
+from engine.errors import CutawayError
 from engine.formats.model_card import model_card
+from engine.formats.shapes import state_shapes
 from engine.model.config import ModelConfig
-from engine.store.files import sha256_file, write_atomic, write_json
-from engine.tokenizer.tokenizer import Tokenizer, save_tokenizer
+from engine.store.files import read_json, sha256_file, write_atomic, write_json
+from engine.tokenizer.tokenizer import Tokenizer, load_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SUMS = "SHA256SUMS"
+_WEIGHTS = "model.safetensors"
 _PACKAGES = ("torch", "numpy", "tokenizers", "safetensors", "pydantic")
 _ROOT = Path(engine.__file__).parent.parent
 
@@ -48,7 +54,7 @@ def write_bundle(
     model.mkdir()
     write_json(model / "config.json", {"model_type": "cutaway", **config.model_dump(mode="json")})
     contiguous = {key: tensors[key].contiguous() for key in sorted(tensors)}
-    safetensors.torch.save_file(contiguous, model / "model.safetensors", {"format": "pt"})
+    safetensors.torch.save_file(contiguous, model / _WEIGHTS, {"format": "pt"})
     save_tokenizer(tokenizer, model)
     lineage = {**lineage, "unknown": [*lineage["unknown"], *_write_code(folder / "code")]}
     write_json(folder / "data.json", _data(lineage))
@@ -56,6 +62,70 @@ def write_bundle(
     more = {"Open Source AI Definition 1.0": _definition(lineage)}
     write_atomic(folder / "README.md", model_card(name, config, lineage, [], more).encode())
     write_sums(folder)
+
+
+@dataclass(frozen=True)
+class BundleModel:
+    """What a bundle holds. lineage: as `lineage.json` says."""
+
+    folder: Path
+    name: str
+    config: ModelConfig
+    tokenizer: Tokenizer
+    lineage: dict[str, Any]
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Our names and weights in float32, one after another."""
+        from safetensors import safe_open
+
+        with safe_open(self.folder / "model" / _WEIGHTS, framework="pt") as file:
+            for name in state_shapes(self.config):
+                yield name, file.get_tensor(name).float()
+
+
+def read_bundle(folder: Path) -> BundleModel:
+    """Verifies every file, and reads no weights yet. Raises CutawayError for one that is missing or was changed, and
+    for weights that do not fit the configuration."""
+    _verify(folder)
+    lineage, raw = read_json(folder / "lineage.json"), read_json(folder / "model" / "config.json")
+    try:
+        if raw.pop("model_type") != "cutaway":
+            raise _refused(folder, "Its config.json is of another program.")
+        config = ModelConfig.model_validate(raw)
+    except (AttributeError, KeyError, ValidationError) as error:
+        raise _refused(folder, "Its config.json makes no model.", str(error)) from error
+    tokenizer = load_tokenizer(folder / "model")
+    if tokenizer.vocab_size > config.vocab_size:
+        raise _refused(folder, "Its tokenizer has more tokens than its model.")
+    _check_shapes(folder, config)
+    return BundleModel(folder, str(lineage.get("name", folder.name)), config, tokenizer, lineage)
+
+
+def _verify(folder: Path) -> None:
+    """Against SHA256SUMS, as `sha256sum -c` does."""
+    if not (folder / SUMS).is_file():
+        raise _refused(folder, f"It has no {SUMS}.")
+    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file() or sha256_file(path) != digest:
+            raise _refused(folder, f"{name or line} is missing, or was changed.")
+
+
+def _check_shapes(folder: Path, config: ModelConfig) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / "model" / _WEIGHTS, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 no mapping
+    except (OSError, SafetensorError) as error:
+        raise _refused(folder, f"Its {_WEIGHTS} cannot be read.", str(error)) from error
+    if found != state_shapes(config):
+        raise _refused(folder, "Its weights do not fit its configuration.")
+
+
+def _refused(folder: Path, why: str, details: str = "") -> CutawayError:
+    return CutawayError(f"{folder.name} is no bundle that can be opened.", why, "Export or copy it again.", details)
 
 
 def write_sums(folder: Path) -> None:

@@ -12,6 +12,8 @@ from engine.errors import CutawayError
 from engine.formats.gguf_layout import SHAPES, WINDOWED, default_query_scale
 from engine.model.config import ModelConfig, RopeScaling
 
+_MOST_LAYERS = 1000  # more than any model has, so that a lie costs no memory before it is found out
+
 
 def pairs_of(config: ModelConfig, name: str) -> dict[str, Any]:
     """What llama.cpp reads, without the tokenizer. name: of the architecture. Integers are unsigned, floats 32 bits.
@@ -134,12 +136,7 @@ def _read_gemma(reader: _Numbers, name: str, found: Mapping[str, Any]) -> dict[s
     if name == "gemma2":
         read["attention_softcap"] = reader.number("attn_logit_softcapping", 50.0)
     if window:
-        pattern = reader.metadata.get(f"{name}.attention.sliding_window_pattern", WINDOWED[name])
-        if isinstance(pattern, int) and not isinstance(pattern, bool) and 1 <= pattern <= layers:
-            pattern = _usual(layers, pattern)
-        elif isinstance(pattern, int) and not isinstance(pattern, bool):
-            pattern = (True,) * min(layers, 1000)
-        read |= {"window": window, "windowed_layers": tuple(pattern)}
+        read |= {"window": window, "windowed_layers": _pattern(reader, name, layers)}
         if name == "gemma3":
             read["rope_local_theta"] = reader.number("rope.freq_base_swa", 10_000.0)
     config = ModelConfig(**{**found, **read})
@@ -147,6 +144,15 @@ def _read_gemma(reader: _Numbers, name: str, found: Mapping[str, Any]) -> dict[s
     if not math.isclose(scale, config.head_dim**-0.5):
         read["query_scale"] = scale
     return read
+
+
+def _pattern(reader: _Numbers, name: str, layers: int) -> tuple[bool, ...]:
+    found = reader.metadata.get(f"{name}.attention.sliding_window_pattern", WINDOWED[name])
+    if isinstance(found, list) and len(found) == layers and all(isinstance(item, bool) for item in found):
+        return tuple(found)
+    if isinstance(found, int) and not isinstance(found, bool) and found >= 0:
+        return _usual(min(layers, _MOST_LAYERS), found) if found else (True,) * min(layers, _MOST_LAYERS)
+    raise _refused("It does not say plainly which of its layers have a window.")
 
 
 class _Numbers:

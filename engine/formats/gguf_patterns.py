@@ -32,6 +32,7 @@ PATTERNS: dict[str, tuple[dict[str, Any], bool]] = {
     ),
 }
 ALIASES = {"llama3": "llama-bpe", "llama-v3": "llama-bpe", "smaug-bpe": "dbrx", "chatglm-bpe": "dbrx"}
+ALIASES |= dict.fromkeys(("deepseek-r1-qwen", "kormo"), "qwen2")
 
 
 def name_of(pre_tokenizer: Any, ignore_merges: bool) -> str | None:
@@ -53,7 +54,9 @@ def _plain(part: Any) -> Any:
             return parts[0] if len(parts) == 1 else parts
         case "Split":
             behaviour = (str(part.get("behavior")), bool(part.get("invert")))
-            return ("split", (part.get("pattern") or {}).get("Regex"), *behaviour)
+            # To keep what matches, each by itself, or to take out what does not: these patterns match everything.
+            kept = behaviour in (("Isolated", False), ("Removed", True))
+            return ("split", (part.get("pattern") or {}).get("Regex"), kept)
         case "ByteLevel":
             return ("bytes", bool(part.get("add_prefix_space")), bool(part.get("use_regex", True)))
         case "Digits":

@@ -12,6 +12,7 @@ from engine.formats.gguf_header import GgufHeader, read_header
 from engine.formats.gguf_layout import Part, parts
 from engine.formats.gguf_metadata import config_of
 from engine.formats.gguf_tokenizer import tokenizer_json
+from engine.formats.shapes import state_shapes
 from engine.model.config import ModelConfig, RopeScaling
 
 if TYPE_CHECKING:
@@ -81,17 +82,21 @@ def read_gguf(path: Path) -> GgufModel:
     tokenizer = tokenizer_json(header.metadata)
     if len(tokenizer["model"]["vocab"]) > config.vocab_size:
         raise _refused(path, "Its tokenizer has more tokens than its model.")
-    template = header.metadata.get("tokenizer.chat_template")
     return GgufModel(
         path,
         config,
         tokenizer,
-        template if isinstance(template, str) else None,
-        str(header.metadata.get("general.name") or path.stem),
-        str(header.metadata.get("general.license") or "unknown"),
+        _text(header, "tokenizer.chat_template", "", longest=2**20) or None,
+        _text(header, "general.name", path.stem),
+        _text(header, "general.license", "unknown"),
         header,
         _places(path, config, architecture, shapes),
     )
+
+
+def _text(header: GgufHeader, key: str, otherwise: str, longest: int = 200) -> str:
+    value = header.metadata.get(key)
+    return value if isinstance(value, str) and 0 < len(value) <= longest else otherwise
 
 
 def _places(
@@ -100,7 +105,7 @@ def _places(
     """Where each of our tensors lies, after all of them were found in the shapes that the configuration asks for."""
     found: dict[str, list[Part]] = {}
     used = {_FACTORS}
-    for name, shape in _our_shapes(config).items():
+    for name, shape in state_shapes(config).items():
         found[name] = parts(name, config, architecture)
         for part in found[name]:
             wanted = (part.rows or shape[0], *shape[1:])
@@ -112,17 +117,6 @@ def _places(
     if unknown:
         raise _refused(path, f"It holds {unknown[0]}, for which its model has no place.")
     return found
-
-
-def _our_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """From the model itself, which takes no memory on the device that is none."""
-    import torch
-
-    from engine.model.transformer import Transformer
-    from engine.model.weights import weights
-
-    with torch.device("meta"):
-        return {name: tuple(tensor.shape) for name, tensor in weights(Transformer(config)).items()}
 
 
 def _with_llama3_scaling(header: GgufHeader, architecture: str, config: ModelConfig) -> ModelConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,7 +56,7 @@ def _merged(metadata: Mapping[str, Any], tokens: list[str]) -> dict[str, Any]:
 def _scored(metadata: Mapping[str, Any], tokens: list[str], types: list[int]) -> dict[str, Any]:
     """Sentencepiece's form: whichever two neighbours make the token of the highest score are joined first."""
     scores = metadata.get("tokenizer.ggml.scores")
-    if not isinstance(scores, list) or len(scores) != len(tokens):
+    if not isinstance(scores, list) or len(scores) != len(tokens) or not all(map(_is_number, scores)):
         raise _refused("Its tokenizer does not tell the score of each of its tokens.")
     prefixed = bool(metadata.get("tokenizer.ggml.add_space_prefix", True))
     replace = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
@@ -64,7 +65,7 @@ def _scored(metadata: Mapping[str, Any], tokens: list[str], types: list[int]) ->
     prepend = {"type": "Prepend", "prepend": SPACE}
     decoders = [back, {"type": "ByteFallback"}, {"type": "Fuse"}, *([strip] if prefixed else [])]
     unknown = metadata.get("tokenizer.ggml.unknown_token_id")
-    name = tokens[unknown] if isinstance(unknown, int) and 0 <= unknown < len(tokens) else None
+    name = tokens[unknown] if type(unknown) is int and 0 <= unknown < len(tokens) else None
     merges = _merges(tokens, types, scores)
     return {
         "normalizer": {"type": "Sequence", "normalizers": [prepend, replace]} if prefixed else replace,
@@ -108,7 +109,7 @@ def _first_of_all(metadata: Mapping[str, Any], tokens: list[str], kind: str) -> 
     usual = kind == "llama" or ALIASES.get(str(metadata.get("tokenizer.ggml.pre"))) == "llama-bpe"
     usual = usual or metadata.get("tokenizer.ggml.pre") == "llama-bpe"
     begin = metadata.get("tokenizer.ggml.bos_token_id")
-    if not metadata.get("tokenizer.ggml.add_bos_token", usual) or not isinstance(begin, int):
+    if not metadata.get("tokenizer.ggml.add_bos_token", usual) or type(begin) is not int:
         return None
     if not 0 <= begin < len(tokens):
         raise _refused(f"Its tokenizer begins texts with the token {begin}, which it does not have.")
@@ -121,6 +122,10 @@ def _first_of_all(metadata: Mapping[str, Any], tokens: list[str], kind: str) -> 
         "pair": [first, both[0], {"SpecialToken": {"id": name, "type_id": 1}}, both[1]],
         "special_tokens": {name: {"id": name, "ids": [begin], "tokens": [name]}},
     }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _texts(metadata: Mapping[str, Any], key: str) -> list[str]:

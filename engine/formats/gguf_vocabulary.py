@@ -46,18 +46,19 @@ def from_json(data: Mapping[str, Any]) -> dict[str, Any]:
         raise _impossible(f"It is a {model.get('type')} tokenizer; only byte pair encodings are written.")
     added = {token["id"]: token for token in data.get("added_tokens") or []}
     tokens = {**{index: text for text, index in model["vocab"].items()}, **{i: t["content"] for i, t in added.items()}}
-    if sorted(tokens) != list(range(len(tokens))):
-        raise _impossible("Its ids have gaps.")
     merges = [tuple(m.split(" ", 1)) if isinstance(m, str) else tuple(m) for m in model.get("merges") or []]
-    texts = [tokens[index] for index in range(len(tokens))]
+    texts = [tokens.get(index, f"[PAD{index}]") for index in range(max(tokens) + 1)]
     first = _first_of_all(data, texts)
     found: dict[str, Any] = {"tokenizer.ggml.tokens": texts, "tokenizer.ggml.add_bos_token": first is not None}
     if first is not None:
         found["tokenizer.ggml.bos_token_id"] = first
-    types = [_type(index, text, added, bool(model.get("byte_fallback"))) for index, text in enumerate(texts)]
+    falls_back = bool(model.get("byte_fallback"))
+    types = [_type(i, text, added, falls_back) if i in tokens else UNUSED for i, text in enumerate(texts)]
     found["tokenizer.ggml.token_type"] = types
     if model.get("byte_fallback"):
         return found | _pieces(data, texts, types, merges, model.get("unk_token"))
+    if (data.get("normalizer") or {"type": "NFC"}).get("type") != "NFC":
+        raise _impossible(f"It changes texts beforehand ({data['normalizer'].get('type')}), which llama.cpp does not.")
     name = name_of(data.get("pre_tokenizer"), bool(model.get("ignore_merges")))
     if name is None:
         raise _impossible("It cuts text into words in a way that llama.cpp has no name for.")

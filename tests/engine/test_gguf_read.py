@@ -12,9 +12,14 @@ import tokenizers
 import torch
 from gguf import GGMLQuantizationType, GGUFWriter
 from gguf.quants import dequantize, quantize
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import CutawayError
+from engine.formats.gguf_layout import SHAPES
+from engine.formats.gguf_metadata import config_of
 from engine.formats.gguf_read import read_gguf
+from engine.formats.gguf_tokenizer import tokenizer_json
 from engine.formats.gguf_write import write_gguf
 from engine.model.config import ModelConfig, RopeScaling
 from engine.model.transformer import Transformer
@@ -24,7 +29,7 @@ from engine.tokenizer.kinds.byte import ByteTokenizer
 from engine.tokenizer.kinds.character import CharacterTokenizer
 from engine.tokenizer.tokenizer import Tokenizer
 
-SHAPE: dict[str, Any] = {
+SIZES: dict[str, Any] = {
     "vocab_size": 260,
     "context_length": 64,
     "n_layer": 2,
@@ -65,7 +70,7 @@ FAMILIES: list[dict[str, Any]] = [
 
 def toy(**change: Any) -> Transformer:
     torch.manual_seed(2)
-    model = Transformer(ModelConfig(**{**SHAPE, **change}))
+    model = Transformer(ModelConfig(**{**SIZES, **change}))
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(torch.randn_like(weight) / 4)
@@ -196,9 +201,7 @@ def test_a_tokenizer_read_back_gives_the_same_ids(kind: str, tmp_path: Path) -> 
     ],
     ids=str,
 )
-def test_what_contradicts_itself_is_refused_in_a_sentence(
-    changed: dict[str, Any], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_contradicts_itself_is_refused_in_a_sentence(changed: dict[str, Any], words: str, tmp_path: Path) -> None:
     model = toy(family="qwen3", activation="swiglu")
     path = written(tmp_path / "toy.gguf", model, ByteTokenizer())
     architecture = changed.pop("general.architecture", None) if "general.architecture" in changed else None
@@ -239,3 +242,61 @@ def test_a_number_too_large_for_half_precision_is_not_written(tmp_path: Path) ->
         written(tmp_path / "toy.gguf", model, ByteTokenizer(), "f16")
     assert "bf16" in error.value.remedy
     written(tmp_path / "toy.gguf", model, ByteTokenizer(), "bf16")
+
+
+ANY = st.one_of(
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(),
+    st.booleans(),
+    st.text(max_size=8),
+    st.lists(st.integers(0, 8), max_size=5),
+    st.lists(st.booleans(), max_size=5),
+    st.lists(st.text(max_size=3), max_size=5),
+)
+GOOD: dict[str, Any] = {
+    "context_length": 64,
+    "embedding_length": 64,
+    "block_count": 2,
+    "feed_forward_length": 96,
+    "attention.head_count": 4,
+    "attention.layer_norm_rms_epsilon": 1e-6,
+    "attention.layer_norm_epsilon": 1e-6,
+    "attention.sliding_window": 16,
+    "attention.sliding_window_pattern": 2,
+    "rope.scaling.type": "linear",
+    "rope.scaling.factor": 2.0,
+}
+WORDS: dict[str, Any] = {
+    "model": "llama",
+    "pre": "gpt-2",
+    "tokens": ["a", "b", "ab", "<s>"],
+    "token_type": [1, 1, 1, 3],
+    "scores": [0.0, 0.0, -1.0, 0.0],
+    "merges": ["a b"],
+    "bos_token_id": 3,
+    "unknown_token_id": 0,
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(SHAPES)), st.dictionaries(st.sampled_from(sorted(GOOD)), ANY, max_size=3))
+def test_any_settings_of_a_model_are_understood_or_refused(name: str, changed: dict[str, Any]) -> None:
+    metadata = {"general.architecture": name, **{f"{name}.{key}": value for key, value in {**GOOD, **changed}.items()}}
+    try:
+        _, config = config_of(metadata, {"token_embd.weight": (260, 64)})
+    except CutawayError as error:
+        assert error.why.endswith(".")
+    else:
+        assert config.vocab_size == 260 and config.n_layer <= 200
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(["llama", "gpt2"]), st.dictionaries(st.sampled_from(sorted(WORDS)), ANY, max_size=2))
+def test_any_settings_of_a_tokenizer_are_understood_or_refused(model: str, changed: dict[str, Any]) -> None:
+    metadata = {f"tokenizer.ggml.{key}": value for key, value in {**WORDS, "model": model, **changed}.items()}
+    try:
+        found = tokenizer_json(metadata)
+    except CutawayError as error:
+        assert error.why.endswith(".")
+    else:
+        tokenizers.Tokenizer.from_str(json.dumps(found))
