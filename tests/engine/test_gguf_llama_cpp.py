@@ -20,6 +20,7 @@ from engine.tokenizer.tokenizer import Tokenizer
 
 llama_cpp = pytest.importorskip("llama_cpp", reason="the llama.cpp binding is not installed")
 CONTEXT, TOKENS = 96, 64
+PROMPT = [72, 101, 108, 108, 111, 32, 119, 111]
 SHAPE: dict[str, Any] = {
     "vocab_size": 264,
     "context_length": CONTEXT,
@@ -126,14 +127,25 @@ def theirs(model: Any, ids: list[int], count: int) -> list[int]:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_llama_cpp_writes_the_same_64_tokens(name: str, tmp_path: Path) -> None:
     model = toy(**FAMILIES[name])
-    prompt = [72, 101, 108, 108, 111, 32, 119, 111]
     judge = opened(written(tmp_path / "toy.gguf", model, ByteTokenizer()))
-    judge.eval(prompt)
+    judge.eval(PROMPT)
     with torch.inference_mode():
-        expected = model(torch.tensor([prompt]))[0]
-    found = torch.from_numpy(judge.scores[: len(prompt)])
+        expected = model(torch.tensor([PROMPT]))[0]
+    found = torch.from_numpy(judge.scores[: len(PROMPT)])
     assert (found - expected).abs().max() < 1e-3 * expected.abs().max()
-    assert theirs(judge, prompt, TOKENS) == ours(model, prompt, TOKENS)
+    assert theirs(judge, PROMPT, TOKENS) == ours(model, PROMPT, TOKENS)
+
+
+@pytest.mark.parametrize(("form", "error"), [("f16", 2e-3), ("bf16", 2e-2), ("q8_0", 5e-2)])
+def test_llama_cpp_opens_the_smaller_forms(form: str, error: float, tmp_path: Path) -> None:
+    """d_ff 72 is no multiple of 32: such matrices stay in half precision."""
+    model = toy(d_ff=72)
+    judge = opened(written(tmp_path / "toy.gguf", model, ByteTokenizer(), form))
+    judge.eval(PROMPT)
+    with torch.inference_mode():
+        expected = model(torch.tensor([PROMPT]))[0]
+    found = torch.from_numpy(judge.scores[: len(PROMPT)])
+    assert (found - expected).abs().max() < error * expected.abs().max()
 
 
 TEXTS = [

@@ -29,9 +29,9 @@ class ExportForms(QWidget):
         super().__init__(parent)
         self.numbers = Combo(small=True, prefix="numbers", name="How exactly the weights are stored")
         for kind, words, size in _NUMBERS:
-            self.numbers.add(words, size_words(round(parameters * size)) if parameters else "", kind)
+            self.numbers.add(words, f"about {size_words(round(parameters * size))}" if parameters else "", kind)
         self.numbers.choose("f16")
-        whole = size_words(4 * parameters) if parameters else ""
+        whole = f"about {size_words(4 * parameters)}" if parameters else ""
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(M)
