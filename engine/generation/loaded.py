@@ -14,10 +14,12 @@ from engine.model.config import ModelConfig
 from engine.store.workspace import Workspace
 
 if TYPE_CHECKING:
+    from engine.model.packed import PackedTransformer
     from engine.model.transformer import Transformer
     from engine.store.checkpoint import Checkpoint
     from engine.tokenizer.tokenizer import Tokenizer
 
+WEIGHTS = ("float32", "bfloat16", "int8")
 _STAGE_FOLDER = re.compile(r"(\d+)-.+")
 
 
@@ -25,7 +27,8 @@ _STAGE_FOLDER = re.compile(r"(\d+)-.+")
 class LoadedModel:
     """device: "cpu", "cuda", "mps". dtype: in which it computes. label: for a person. step: the optimizer step it
     stands at. note: a sentence when it is not quite what was asked for, as when the newest checkpoint is damaged.
-    chat_template, generation: Jinja and the content of generation_config.json, of a model that came with them."""
+    chat_template, generation: Jinja and the content of generation_config.json, of a model that came with them.
+    fixed: its weights no longer change, so that they can be packed for writing, in `dtype`."""
 
     model: Transformer
     tokenizer: Tokenizer
@@ -36,15 +39,34 @@ class LoadedModel:
     note: str = ""
     chat_template: str | None = None
     generation: dict[str, Any] = field(default_factory=dict)
+    fixed: bool = False
+    _packed: PackedTransformer | None = field(default=None, init=False, repr=False, compare=False)
+
+    def packed(self) -> PackedTransformer | None:
+        """The same model packed for writing, made when it is first asked for; `model` keeps its weights as well.
+
+        None where the plain model writes: on a GPU, in training, when memory for a second copy is missing, or with a
+        configuration that the packed model does not know.
+        """
+        if self._packed is None and self.fixed and self.device == "cpu":
+            from engine.model.packed import PackedTransformer, supports
+
+            if supports(self.model.config) and _has_room(self.model.config, self.dtype):
+                self._packed = PackedTransformer(self.model, self.dtype)  # type: ignore[arg-type]
+        return self._packed
 
 
 def load_model(
-    workspace: Workspace, run_folder: Path, checkpoint: str | None = None, device: str = "auto"
+    workspace: Workspace,
+    run_folder: Path,
+    checkpoint: str | None = None,
+    device: str = "auto",
+    weights: str = "float32",
 ) -> LoadedModel:
     """Loads the newest checkpoint that verifies, or the one named, for example "step-000500".
 
-    run_folder: a recipe's run, a stage's run, an imported model, or a checkpoint folder itself. The weights stay in
-    float32.
+    run_folder: a recipe's run, a stage's run, an imported model, or a checkpoint folder itself.
+    weights: one of WEIGHTS, with which it writes; others than float32 are read faster, and only rounded on a CPU.
     Raises CutawayError when there is none, when it is damaged, or when its tokenizer is gone.
     """
     root, name = _checkpoints_of(run_folder)
@@ -52,18 +74,25 @@ def load_model(
     from engine.device import choose_device
 
     target = choose_device(device)
+    if target.type != "cpu" and weights != "float32":
+        raise CutawayError(
+            f"{weights} weights are for writing on a processor.",
+            f"This model would run on {target}.",
+            "Add --device cpu, or leave --weights out.",
+        )
     tokenizer = _tokenizer_of(workspace, found)
     model = _build(found).to(target).eval()
     return LoadedModel(
         model,
         tokenizer,
         str(target),
-        "float32",
+        weights,
         _label(root, found),
         found.step,
         note,
         found.state.get("chat_template"),
         found.state.get("generation") or {},
+        fixed=True,
     )
 
 
@@ -71,6 +100,13 @@ def _label(root: Path, found: Checkpoint) -> str:
     """A run's name and step; an imported model has no steps."""
     imported = (root.parent / "manifest.json").is_file()
     return root.parent.name if imported else f"{root.parents[1].name}, step {found.step:,}"
+
+
+def _has_room(config: ModelConfig, weights: str) -> bool:
+    """For a packed copy beside the weights. Fewer bits were asked for by a person, float32 was not."""
+    import psutil
+
+    return weights != "float32" or psutil.virtual_memory().available > 6 * config.matrix_parameters()
 
 
 def _checkpoints_of(folder: Path) -> tuple[Path, str | None]:

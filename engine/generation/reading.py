@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from engine.generation.loaded import LoadedModel
 from engine.model.kv_cache import KVCache
+from engine.model.packed import PackedTransformer
 from engine.model.transformer import Transformer
+
+_ROOM = 256  # tokens that a cache has room for at first
 
 
 @contextmanager
@@ -31,6 +34,15 @@ def undisturbed(model: Transformer) -> Iterator[None]:
             model.train()
 
 
+def last_logits(
+    model: Transformer, packed: PackedTransformer | None, ids: torch.Tensor, cache: KVCache
+) -> NDArray[np.float32]:
+    """float32 [B, V] for what comes after the new tokens ids [B, T]; only there the head is computed."""
+    logits = packed(ids, cache) if packed is not None else model.logits(model.hidden(ids, cache)[:, -1])
+    result: NDArray[np.float32] = logits.cpu().numpy()
+    return result
+
+
 class Reading:
     """The tokens in view of one model, at least one and at most `context_length`.
 
@@ -39,6 +51,7 @@ class Reading:
 
     def __init__(self, loaded: LoadedModel, ids: Sequence[int]) -> None:
         self._model = loaded.model
+        self._packed = loaded.packed()
         self._context = self._model.config.context_length
         self.notes: list[str] = []
         # Documents are separated by the end token, so it is what stands before a text that has not begun.
@@ -57,9 +70,8 @@ class Reading:
         with undisturbed(self._model):
             cache = self._current_cache()
             new = torch.tensor([self.ids[cache.length :]], device=cache.keys.device)  # [1, T]
-            row = self._model(new, cache)[0, -1]  # [V]
-            result: NDArray[np.float32] = row.float().cpu().numpy()
-        return result
+            row: NDArray[np.float32] = last_logits(self._model, self._packed, new, cache)[0]
+        return row
 
     def append(self, token_id: int) -> None:
         """Adds a token. When the view is full, its older half goes and the rest is read again at new positions."""
@@ -78,17 +90,33 @@ class Reading:
         return note
 
     def _current_cache(self) -> KVCache:
-        """An empty one when the weights moved: between two tokens the model may have trained.
+        """With room for all tokens in view; an empty one when the weights moved."""
+        if self._cache is None:
+            self._cache = self._new_cache()
+            self._seen = self._probe()
+        elif self._packed is None and not torch.equal(self._seen, self._probe()):
+            self._cache.truncate(0)
+            self._seen = self._probe()
+        if self._cache.capacity < len(self.ids):
+            self._cache = _moved(self._cache, self._new_cache())
+        return self._cache
 
-        The norm's weights tell, because fused optimizers do not raise a tensor's version counter.
-        """
+    def _new_cache(self) -> KVCache:
+        """Not for the whole context, which may be 128,000 tokens, but for twice of what is there."""
+        embedding = self._model.embedding.weight
+        return KVCache(self._model.config, 1, embedding.dtype, embedding.device, max(_ROOM, 2 * len(self.ids)))
+
+    def _probe(self) -> torch.Tensor:
+        """Tells whether the weights moved: between two tokens the model may have trained. A norm's, because fused
+        optimizers do not raise a tensor's version counter."""
         weights = self._model.final_norm.weight
         assert isinstance(weights, torch.Tensor)
-        if self._cache is None:
-            embedding = self._model.embedding.weight
-            self._cache = KVCache(self._model.config, 1, embedding.dtype, embedding.device)
-            self._seen = weights.detach().clone()
-        elif not torch.equal(self._seen, weights):
-            self._cache.truncate(0)
-            self._seen = weights.detach().clone()
-        return self._cache
+        return weights.detach().clone()
+
+
+def _moved(old: KVCache, new: KVCache) -> KVCache:
+    """`new`, which is larger, with what `old` holds."""
+    new.keys[:, :, :, : old.length] = old.keys[:, :, :, : old.length]
+    new.values[:, :, :, : old.length] = old.values[:, :, :, : old.length]
+    new.advance(old.length)
+    return new

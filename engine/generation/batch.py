@@ -1,0 +1,141 @@
+"""Many replies at once, as rollouts need them: one pass through the weights writes a token of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from engine.errors import CutawayError
+from engine.events import Progress
+from engine.generation.drawing import choose
+from engine.generation.loaded import LoadedModel
+from engine.generation.reading import last_logits, undisturbed
+from engine.generation.sampling import SamplingConfig
+from engine.generation.writer import Writer
+from engine.model.kv_cache import KVCache
+
+_READ_AT_ONCE = 2048  # tokens of prompts; more would only need more memory
+
+
+@dataclass(frozen=True)
+class Completion:
+    """ids: what was written, the end of the document included. text: without it, and without a stop string.
+    finish: "end", "stop" or "length", which is also said when the model's view was full."""
+
+    ids: tuple[int, ...]
+    text: str
+    finish: str
+
+
+@dataclass
+class _Row:
+    """ids: prompt and reply. writer: knows when the reply is over."""
+
+    number: int
+    ids: list[int]
+    prompt: int
+    seed: int
+    writer: Writer
+    text: str = ""
+    finish: str = ""
+
+    def completion(self) -> Completion:
+        return Completion(tuple(self.ids[self.prompt :]), self.text, self.finish)
+
+
+def generate_batch(
+    loaded: LoadedModel,
+    prompts: Sequence[str | Sequence[int]],
+    sampling: SamplingConfig,
+    max_tokens: int,
+    seeds: Sequence[int] | None = None,
+    stop: Sequence[str] = (),
+    batch: int = 64,
+) -> Iterator[Progress | list[Completion]]:
+    """Continues every prompt (text or ids) and yields Progress after each step and, last, one Completion a prompt.
+
+    seeds: of each reply; sampling.seed + 0, 1, 2 ... unless given. A reply is what `generate` writes with its seed, up
+    to rounding: a sum over many rows may differ from that over one in its last digit. Other than there, a reply ends
+    where the view of the longest prompt beside it is full.
+    batch: rows at once; each keeps keys and values for all of its tokens. Rows that are over leave at once.
+    Raises CutawayError as `generate` does.
+    """
+    if max_tokens < 1:
+        raise CutawayError("Nothing can be written.", f"max_tokens is {max_tokens}.", "Ask for at least one token.")
+    chosen = list(seeds) if seeds is not None else [sampling.seed + number for number in range(len(prompts))]
+    rows = [
+        _row(loaded, number, prompt, seed, stop)
+        for number, (prompt, seed) in enumerate(zip(prompts, chosen, strict=True))
+    ]
+    alike = sorted(rows, key=lambda row: row.prompt)  # so that there is little padding
+    total = len(rows) * max_tokens
+    written = 0
+    for start in range(0, len(alike), batch):
+        for count in _write(loaded, alike[start : start + batch], sampling, max_tokens):
+            written += count
+            yield Progress(done=written, total=total, unit="tokens")
+    yield [row.completion() for row in rows]
+
+
+def _row(loaded: LoadedModel, number: int, prompt: str | Sequence[int], seed: int, stop: Sequence[str]) -> _Row:
+    ids = loaded.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
+    # As in `Reading`: the end token stands before a text that has not begun, and only the end of a long one is read.
+    ids = (ids or [loaded.tokenizer.end_id])[-loaded.model.config.context_length :]
+    return _Row(number, ids, len(ids), seed, Writer(loaded.tokenizer, stop))
+
+
+def _write(loaded: LoadedModel, rows: list[_Row], sampling: SamplingConfig, max_tokens: int) -> Iterator[int]:
+    """Yields how many tokens each step wrote. rows: sorted by length, shortest first."""
+    longest = rows[-1].prompt
+    steps = min(max_tokens, loaded.model.config.context_length - longest + 1)
+    cache = _cache(loaded, rows, longest + steps - 1)
+    device = cache.keys.device
+    packed = loaded.packed()
+    new = torch.tensor([[0] * (longest - row.prompt) + row.ids for row in rows], device=device)
+    active = list(rows)
+    for step in range(steps):
+        width = max(1, _READ_AT_ONCE // len(active))
+        with undisturbed(loaded.model):
+            for part in torch.split(new, width, dim=1):
+                logits = last_logits(loaded.model, packed, part, cache)
+        chosen = choose(
+            logits, sampling, [row.ids for row in active], [row.seed for row in active], [step] * len(active)
+        )
+        for row, token_id in zip(active, chosen, strict=True):
+            row.ids.append(token_id)
+            piece = row.writer.write(token_id, last=step + 1 == steps)
+            row.text += piece.text
+            row.finish = piece.finish
+        yield len(active)
+        _leave(active, cache)
+        if not active:
+            return
+        new = torch.tensor([row.ids[-1:] for row in active], device=device)
+
+
+def _cache(loaded: LoadedModel, rows: Sequence[_Row], capacity: int) -> KVCache:
+    embedding = loaded.model.embedding.weight
+    cache = KVCache(loaded.model.config, len(rows), embedding.dtype, embedding.device, capacity)
+    if rows[0].prompt != rows[-1].prompt:
+        cache.padding = torch.tensor([rows[-1].prompt - row.prompt for row in rows], device=embedding.device)
+    return cache
+
+
+def _leave(active: list[_Row], cache: KVCache) -> None:
+    """Takes rows that are over out of both. The last one moves into the gap, which copies one row instead of all."""
+    for place in reversed(range(len(active))):
+        if not active[place].finish:
+            continue
+        last = len(active) - 1
+        if place != last:
+            for kept in (cache.keys, cache.values):
+                kept[:, place, :, : cache.length] = kept[:, last, :, : cache.length]
+            if cache.padding is not None:
+                cache.padding[place] = cache.padding[last]
+            active[place] = active[last]
+        active.pop()
+    count = len(active)
+    cache.keys, cache.values = cache.keys[:, :count], cache.values[:, :count]
+    cache.padding = None if cache.padding is None else cache.padding[:count]
