@@ -173,8 +173,15 @@ class MemoryRanOut(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Compiling(Event):
+    """The model is being compiled for this machine; nothing else is told until that is done."""
+
+    words = "The model is being compiled for this machine, which can take minutes. Training begins after that."
+
+
+@dataclass(frozen=True, kw_only=True)
 class Compiled(Event):
-    """The model was compiled for this machine. duration: seconds it took, which count as the run's."""
+    """The model was compiled. duration: seconds it took, which count as the run's."""
 
     duration: float
 

@@ -6,11 +6,14 @@ from app.jobs.run_summary import size_words
 from engine.events import (
     ArtifactReady,
     CheckpointSaved,
+    Compiled,
+    Compiling,
     ControlApplied,
     DocumentDropped,
     Event,
     Failed,
     HealthAlarm,
+    MemoryRanOut,
     Notice,
     Resumed,
     RunState,
@@ -54,6 +57,8 @@ def _words(event: Event, stage: str) -> str:
             return f"goes on from the checkpoint at step {event.step:,}"
         case Notice():
             return event.text
+        case Compiling() | Compiled() | MemoryRanOut():
+            return event.words
         case DocumentDropped():
             return f"left out {event.source}: {event.reason}"
         case HealthAlarm() | Failed():

@@ -11,9 +11,12 @@ from engine.commands._output import note, note_error
 from engine.errors import CutawayError
 from engine.events import (
     ArtifactReady,
+    Compiled,
+    Compiling,
     Event,
     Failed,
     HealthAlarm,
+    MemoryRanOut,
     Notice,
     Progress,
     Resumed,
@@ -67,6 +70,8 @@ class Display:
     def _tell(self, event: Event) -> None:
         if isinstance(event, Notice):
             note(f"  {event.text}")
+        elif isinstance(event, (Compiling, Compiled, MemoryRanOut)):
+            note(f"  {event.words}")
         elif isinstance(event, Resumed):
             note(f"  Going on from step {event.step:,}.")
         elif isinstance(event, Validation):

@@ -18,6 +18,7 @@ from engine.events import (
     ArtifactReady,
     CheckpointSaved,
     Compiled,
+    Compiling,
     Event,
     Notice,
     Resumed,
@@ -114,7 +115,7 @@ class Pretraining:
     def _compile(self) -> Iterator[Event]:
         if not self.config.compile:
             return
-        yield Notice(text="Compiling the model for this machine, which can take minutes.")
+        yield Compiling(step=self.trainer.step)
         self.compile_seconds = compile_objective(self.trainer)
         yield Compiled(step=self.trainer.step, duration=self.compile_seconds)
 

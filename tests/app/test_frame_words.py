@@ -16,9 +16,11 @@ from app.widgets.status_bar import Meter
 from engine.events import (
     ArtifactReady,
     CheckpointSaved,
+    Compiled,
     ControlApplied,
     Event,
     Failed,
+    MemoryRanOut,
     Notice,
     Resumed,
     RunState,
@@ -45,6 +47,11 @@ LINES = [
     (ControlApplied(name="learning_rate_scale", value=0.8), "00:00:15 learning rate × 0.8 of the plan, by hand"),
     (Resumed(step=1200), "00:00:15 goes on from the checkpoint at step 1,200"),
     (Notice(text="2 CPU threads"), "00:00:15 2 CPU threads"),
+    (Compiled(duration=41.23), "00:00:15 Compiled in 41.2 s."),
+    (
+        MemoryRanOut(step=3, rows=1, passes=12),
+        "00:00:15 Memory ran out, so the run goes on with 1 row at a time: 12 passes make one step of the same batch.",
+    ),
     (Failed(what="The loss became NaN.", why="", remedy=""), "00:00:15 The loss became NaN."),
 ]
 

@@ -22,6 +22,7 @@ from engine.events import (
     Event,
     Failed,
     HealthAlarm,
+    MemoryRanOut,
     Resumed,
     RunState,
     StateChanged,
@@ -208,6 +209,15 @@ def test_a_failed_run_explains_itself_and_can_go_on(qtbot: QtBot, desk: Desk, pa
     ]
     assert page.header.tag.text() == "failed"
     assert page.header.resume_button.isVisibleTo(page.header.resume_button.parentWidget())
+
+
+def test_a_lack_of_memory_is_a_quiet_notice(qtbot: QtBot, desk: Desk, page: TrainPage) -> None:
+    extra = (MemoryRanOut(step=90, rows=4, passes=8),)
+    follow(qtbot, page, desk, write_run(desk, RunState.STOPPED, 240, extra), 240)
+    qtbot.waitUntil(page.view.notice.isVisible, timeout=2000)
+    assert "4 rows at a time" in page.view.notice.text() and not page.view.banner.isVisible()
+    follow(qtbot, page, desk, write_run(desk, RunState.STOPPED, 200), 200)
+    qtbot.waitUntil(lambda: not page.view.notice.isVisible(), timeout=2000)
 
 
 def test_another_run_and_back(qtbot: QtBot, desk: Desk, page: TrainPage) -> None:

@@ -23,10 +23,14 @@ from app.widgets.metric_chart_link import MarkKind
 from engine.errors import CutawayError
 from engine.events import (
     CheckpointSaved,
+    Compiled,
+    Compiling,
     ControlApplied,
     Event,
     Failed,
     HealthAlarm,
+    MemoryRanOut,
+    Notice,
     Resumed,
     RunState,
     StateChanged,
@@ -142,6 +146,34 @@ def test_another_run_begins_from_nothing() -> None:
     assert run.marks == ()
     assert math.isnan(run.seconds_left)
     assert math.isnan(run.gap.last)
+
+
+def test_a_lack_of_memory_is_noted_and_marked_but_no_trouble() -> None:
+    halved = MemoryRanOut(step=42, rows=4, passes=8)
+    run = told([*story(), halved], 9)
+    assert run.trouble is None and "4 rows at a time" in run.notice and "8 passes" in run.notice
+    assert [(mark.step, mark.text, mark.kind) for mark in run.marks][-1] == (42, "memory ran out", MarkKind.HAND)
+    run.take([MemoryRanOut(step=50, rows=2, passes=16)])
+    assert "2 rows at a time" in run.notice
+    run.take([Resumed(step=45)])  # goes on as the checkpoint knows it
+    assert "4 rows at a time" in run.notice
+    run.take([Resumed(step=40)])
+    assert run.notice == "" and all(mark.text != "memory ran out" for mark in run.marks)
+
+
+def test_compiling_is_told_while_it_lasts_and_its_time_is_kept() -> None:
+    run = TrainRun()
+    run.take([Notice(text="2 CPU threads, bfloat16"), Compiling()])
+    assert "being compiled" in run.notice
+    run.take([Compiled(duration=41.0)])
+    assert run.notice == "" and run.compile_seconds == 41.0
+    run.take([Resumed(step=20), Compiling(), StateChanged(state="failed")])
+    assert run.notice == ""
+
+
+def test_warnings_are_noted() -> None:
+    run = told([*story(), Notice(text="step-000040 is damaged.", level="warning")], 9)
+    assert run.notice == "step-000040 is damaged."
 
 
 ALARM = HealthAlarm(step=60, cause="nan", what="The loss became NaN.", why="Too large a step.", remedy="Resume.")

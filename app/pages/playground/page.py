@@ -19,7 +19,6 @@ from app.pages.playground.doubt import Doubt
 from app.pages.playground.example import NoModel
 from app.pages.playground.inspections import of_look, of_place
 from app.pages.playground.look_panel import LookPanel
-from app.pages.playground.notice import Notice
 from app.pages.playground.queries import suggest
 from app.pages.playground.session import Session
 from app.pages.playground.sources import ModelSource, at, choose, list_sources
@@ -28,6 +27,7 @@ from app.theme.type import M
 from app.widgets.buttons import Button
 from app.widgets.combo import Combo
 from app.widgets.error_banner import ErrorBanner
+from app.widgets.notice import Notice
 from app.widgets.segments import Segments
 from engine.errors import CutawayError
 

@@ -10,10 +10,13 @@ from app.widgets.metric_chart_link import Mark, MarkKind
 from app.widgets.metric_series import MetricSeries, XAxis
 from engine.events import (
     CheckpointSaved,
+    Compiled,
+    Compiling,
     ControlApplied,
     Event,
     Failed,
     HealthAlarm,
+    MemoryRanOut,
     Notice,
     Resumed,
     RunState,
@@ -30,7 +33,6 @@ _ALARM_WORDS = {
     "nan": "not a number",
     "inf": "infinite",
     "exploding": "gradients explode",
-    "out_of_memory": "out of memory",
     "disk": "disk full",
 }
 
@@ -66,6 +68,8 @@ class TrainRun:
         self.checkpoints: list[CheckpointSaved] = []
         self.trouble: HealthAlarm | Failed | None = None
         self.notice = ""
+        self.halved: list[MemoryRanOut] = []
+        self.compile_seconds = 0.0
         self.memory_bytes = 0
         self._breaks: list[int] = []
 
@@ -161,7 +165,8 @@ class TrainRun:
             Mark(c.step, f"lr × {c.value:.3g}, by hand") for c in self.controls if c.name == "learning_rate_scale"
         ]
         alarms = [Mark(a.step, _ALARM_WORDS.get(a.cause, a.cause), MarkKind.ALARM) for a in self.alarms]
-        return tuple(sorted(turned + alarms, key=lambda mark: mark.step))
+        halved = [Mark(h.step, "memory ran out") for h in self.halved]
+        return tuple(sorted(turned + alarms + halved, key=lambda mark: mark.step))
 
     # Events
 
@@ -184,6 +189,9 @@ class TrainRun:
             series.truncate_after(step)
         self.samples = [sample for sample in self.samples if sample.step <= step]
         self.controls = [control for control in self.controls if control.step <= step]
+        kept = [halved for halved in self.halved if halved.step <= step]
+        if kept != self.halved:
+            self.halved, self.notice = kept, kept[-1].words if kept else ""
         self.alarms = [alarm for alarm in self.alarms if alarm.step <= step]
         self.checkpoints = [saved for saved in self.checkpoints if saved.step <= step]
 
@@ -216,6 +224,8 @@ class TrainRun:
         if self.state is RunState.RUNNING:
             self.trouble = None
             self._breaks.append(len(self.loss))  # a pause or another machine may lie before the next step
+        elif self.state.is_final and self.notice == Compiling.words:
+            self.notice = ""
 
     def _on_alarm(self, event: HealthAlarm) -> None:
         self.alarms.append(event)
@@ -229,7 +239,20 @@ class TrainRun:
         del self.samples[:-_SAMPLES_KEPT]
 
     def _on_notice(self, event: Notice) -> None:
-        self.notice = event.text
+        """What is merely worth knowing stands in the drawer's log; the page has a line for what was not expected."""
+        if event.level == "warning":
+            self.notice = event.text
+
+    def _on_compiling(self, event: Compiling) -> None:
+        self.notice = event.words
+
+    def _on_compiled(self, event: Compiled) -> None:
+        self.notice = ""
+        self.compile_seconds += event.duration
+
+    def _on_memory(self, event: MemoryRanOut) -> None:
+        self.halved.append(event)
+        self.notice = event.words
 
 
 _HANDLERS: dict[type[Event], Any] = {
@@ -239,6 +262,9 @@ _HANDLERS: dict[type[Event], Any] = {
     Failed: TrainRun._on_failed,
     TextSample: TrainRun._on_sample,
     Notice: TrainRun._on_notice,
+    Compiling: TrainRun._on_compiling,
+    Compiled: TrainRun._on_compiled,
+    MemoryRanOut: TrainRun._on_memory,
     ControlApplied: lambda run, event: run.controls.append(event),
     CheckpointSaved: lambda run, event: run.checkpoints.append(event),
     Resumed: lambda run, event: run.rewind(event.step),

@@ -1,4 +1,4 @@
-"""Everything that is shown of one run: banner, numbers, curves, gap, settings and samples."""
+"""Everything that is shown of one run: banner, notice, numbers, curves, gap, settings and samples."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from app.pages.train.settings_panel import SettingsPanel
 from app.theme.type import M, S
 from app.widgets.metric_chart_pace import RepaintPace
 from app.widgets.metric_chart_scale import duration
+from app.widgets.notice import Notice
 from app.widgets.panel import Panel
 from app.widgets.sample_list import SampleList, SampleRow
 from engine.launch.local import RecipeRun
@@ -33,6 +34,7 @@ class RunView(QWidget):
         self._run, self._desk = run, desk
         self._followed: RecipeRun | None = None
         self.banner = Banner()
+        self.notice = Notice()
         self.readouts = Readouts(run)
         self.charts = TrainCharts(run)
         self.gap = GapPanel(run)
@@ -71,6 +73,7 @@ class RunView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(S)
         layout.addWidget(self.banner)
+        layout.addWidget(self.notice)
         layout.addWidget(self.readouts)
         layout.addWidget(scroll, 1)
 
@@ -103,6 +106,7 @@ class RunView(QWidget):
         self.banner.show_words(words)
 
     def _show(self) -> None:
+        self.notice.say(self._run.notice)
         self.readouts.show_run()
         self.charts.data_changed()
         self.gap.show_run()

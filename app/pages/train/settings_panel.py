@@ -92,6 +92,8 @@ class SettingsPanel(Panel):
         whole = run.seconds if run.state is RunState.DONE else run.seconds + run.seconds_left
         if whole == whole:
             yield "time", duration(whole), f"est. {duration(expected['seconds'])}"
+        if run.compile_seconds:
+            yield "compiling", duration(run.compile_seconds), "counted in time"
         if run.memory_bytes:
             yield "memory", f"{run.memory_bytes / 1e9:.2f} GB", f"est. {expected['memory_bytes'] / 1e9:.2f}"
 
@@ -121,6 +123,7 @@ _COMPUTED = {
     "rope_theta": "Base of the rotary positions: the slowest wave that tells places apart.",
     "norm_eps": "A small number that keeps a division from failing.",
     "time": "Working time of pretraining, beside the estimate from before Start.",
+    "compiling": "What torch.compile took before the first step, each time the run began or was resumed.",
     "memory": "Most memory that the process held, beside the estimate from before Start.",
 }
 

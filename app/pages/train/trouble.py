@@ -47,7 +47,7 @@ def _actions(run: TrainRun, trouble: HealthAlarm | Failed | None, remedies: Reme
     kept = run.checkpoints[-1].step if run.checkpoints else None
     from_there = f"from step {kept:,}" if kept is not None else "from the beginning"
     if remedies.can_go_on:
-        if not isinstance(trouble, HealthAlarm) or trouble.cause not in ("out_of_memory", "disk"):
+        if not isinstance(trouble, HealthAlarm) or trouble.cause != "disk":
             actions.append(
                 BannerAction(
                     "Halve the learning rate and go on",
