@@ -14,11 +14,16 @@ from engine.objectives.next_token import NextToken
 from engine.training.precision import Precision
 
 
-def mean_loss(model: Transformer, batches: Sequence[Batch], precision: Precision) -> Iterator[Event | float]:
-    """Yields a Tick before every batch and, last, the mean loss in nats per token. Dropout is off meanwhile."""
+def mean_loss(
+    model: Transformer, batches: Sequence[Batch], precision: Precision, most_rows: int
+) -> Iterator[Event | float]:
+    """Yields a Tick before every forward pass and, last, the mean loss in nats per token. Dropout is off meanwhile.
+
+    most_rows: of one pass. Memory may have run out since the batches were cut.
+    """
     device, objective = next(model.parameters()).device, NextToken(model)
     total, tokens = 0.0, 0
-    for inputs, targets in batches:
+    for inputs, targets in _cut(batches, most_rows):
         yield Tick()
         was_training = model.training
         model.eval()
@@ -28,6 +33,12 @@ def mean_loss(model: Transformer, batches: Sequence[Batch], precision: Precision
         total += float(loss) * targets.size
         tokens += targets.size
     yield total / max(tokens, 1) if tokens else math.nan
+
+
+def _cut(batches: Sequence[Batch], most_rows: int) -> Iterator[Batch]:
+    for inputs, targets in batches:
+        for start in range(0, len(inputs), most_rows):
+            yield inputs[start : start + most_rows], targets[start : start + most_rows]
 
 
 def bits_per_byte(loss: float, tokens_per_byte: float) -> float:

@@ -261,7 +261,7 @@ class Trainer:
         yield from self._read_now()
         means = []
         for batches in (self.data.validation, self.data.train_probe):
-            for result in mean_loss(self.model, batches, self.precision):
+            for result in mean_loss(self.model, batches, self.precision, self.micro_rows):
                 if isinstance(result, Event):
                     yield result
                 else:

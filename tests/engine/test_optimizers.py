@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
-from engine.batches.packed import PackedBatches, validation_batches
+from engine.batches.packed import PackedBatches
 from engine.control import Control
-from engine.events import Event, HealthAlarm, StepMetrics, Tick, Validation
+from engine.events import Event, HealthAlarm, StepMetrics, Validation
 from engine.model.sizing import activation_bytes
-from engine.model.transformer import Transformer
 from engine.stages.pretrain import Config, plan
 from engine.training.feed import Feed
-from engine.training.loop import Data, Trainer
-from engine.training.optimizers import build_optimizer
+from engine.training.loop import Trainer
 from engine.training.plan import TrainingConfig, make_plan
-from engine.training.precision import Precision
 from engine.training.schedule import learning_rate
-
-TOKENS = (np.arange(3000) * 7 % 40).astype(np.uint16)
-TINY = {"depth": 2, "d_model": 16, "n_head": 2, "context_length": 8, "batch_tokens": 48, "steps": 12, "micro_rows": 2}
+from tests.toy_training import NEVER, TOKENS, TOY, toy_trainer
 
 
-def trainer(control: Control | None = None, late: bool = False, **more: object) -> Trainer:
-    chosen = plan(Config(**{**TINY, "evaluate_every": 5, "sample_every": 7, "checkpoint_every": 3, **more}), 40)
-    torch.manual_seed(1)
-    model, length = Transformer(chosen.model), chosen.model.context_length
-    looks = list(validation_batches(TOKENS, length, 2, 1))
-    data = Data(PackedBatches(TOKENS, length, chosen.training.batch_rows, 1), looks, looks, 0.5)
-    precision = Precision("cpu", "float32")
-    optimizer = build_optimizer(model, chosen.training, precision)
-    work = Trainer(
-        model, optimizer, chosen.training, data, precision, control or Control(), 1, sample=nothing, save=nothing
-    )
+def trainer(control: Control | None = None, late: bool = False, **settings: object) -> Trainer:
+    work = toy_trainer(control, **{"evaluate_every": 5, "sample_every": 7, "checkpoint_every": 3, **settings})
     work.late = late
     return work
-
-
-def nothing() -> Iterator[Event]:
-    yield Tick()
 
 
 def told(events: list[Event]) -> list[tuple[object, ...]]:
@@ -63,7 +44,7 @@ def test_read_late_every_number_is_the_same(optimizer: str) -> None:
 
 
 def test_numbers_are_told_one_step_late_but_before_what_follows_from_them() -> None:
-    work = trainer(late=True, evaluate_every=5, sample_every=99, checkpoint_every=99)
+    work = trainer(late=True, **{**NEVER, "evaluate_every": 5})
     seen = [(type(e).__name__, e.step, work.step) for e in work.run() if isinstance(e, StepMetrics | Validation)]
     assert seen[:6] == [
         ("StepMetrics", 1, 2),
@@ -78,7 +59,7 @@ def test_numbers_are_told_one_step_late_but_before_what_follows_from_them() -> N
 
 def test_a_stop_tells_the_last_step_too() -> None:
     control = Control()
-    work = trainer(control, late=True, evaluate_every=99, sample_every=99, checkpoint_every=99)
+    work = trainer(control, late=True, **NEVER)
     events = []
     for event in work.run():
         events.append(event)
@@ -123,7 +104,7 @@ def test_every_schedule_rises_to_the_peak_and_ends_where_it_says(schedule: str) 
 
 
 def settled(**more: object) -> TrainingConfig:
-    return plan(Config(**{**TINY, **more}), 40).training
+    return plan(Config(**{**TOY, **more}), 40).training
 
 
 def test_a_plan_of_before_muon_reads_as_adamw() -> None:

@@ -7,36 +7,26 @@ import json
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.batches.packed import PackedBatches, validation_batches
-from engine.control import Control
 from engine.errors import CutawayError
-from engine.events import Event, MemoryRanOut, StepMetrics, Tick
-from engine.model.transformer import Transformer
-from engine.stages.pretrain import Config, plan
-from engine.training.loop import Data, Trainer
-from engine.training.optimizers import build_optimizer
+from engine.events import MemoryRanOut, StepMetrics, Validation
+from engine.training.loop import Trainer
 from engine.training.out_of_memory import is_out_of_memory
-from engine.training.precision import Precision
+from tests.toy_training import toy_trainer
 
-TINY = {"depth": 2, "d_model": 16, "n_head": 2, "context_length": 8, "batch_tokens": 96, "steps": 6, "micro_rows": 12}
-TOKENS = (np.arange(3000) * 7 % 40).astype(np.uint16)
 CPU_WORDS = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4398046511104 bytes"
 
 # In a process of its own: what this one may still take is limited, and the batch as it was planned needs more.
 UNDER_A_LIMIT = """
-import json, re, resource, sys
+import json, re, resource
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import tests_engine_test_out_of_memory as here
-work = here.trainer(d_model=64, n_head=2, context_length=256, batch_tokens=16_384, micro_rows=64, steps=2)
+from tests.toy_training import toy_trainer
+work = toy_trainer(d_model=64, context_length=256, batch_tokens=16_384, micro_rows=64, steps=2)
 work.rehearse(1)
 work.optimizer.zero_grad()
 used = int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
@@ -62,23 +52,12 @@ class Narrow(nn.Module):
         return loss
 
 
-def trainer(**more: object) -> Trainer:
-    chosen = plan(Config(**{**TINY, "evaluate_every": 99, "sample_every": 99, "checkpoint_every": 99, **more}), 40)
-    torch.manual_seed(1)
-    model, length = Transformer(chosen.model), chosen.model.context_length
-    looks = list(validation_batches(TOKENS, length, 2, 1))
-    data = Data(PackedBatches(TOKENS, length, chosen.training.batch_rows, 1), looks, looks, 0.5)
-    precision = Precision("cpu", "float32")
-    optimizer = build_optimizer(model, chosen.training, precision)
-    return Trainer(model, optimizer, chosen.training, data, precision, Control(), 1, sample=nothing, save=nothing)
+def trainer(**settings: object) -> Trainer:
+    return toy_trainer(**{"batch_tokens": 96, "steps": 6, "micro_rows": 12, **settings})
 
 
-def nothing() -> Iterator[Event]:
-    yield Tick()
-
-
-def narrowed(room: int, error: Exception, **more: object) -> Trainer:
-    work = trainer(**more)
+def narrowed(room: int, error: Exception, **settings: object) -> Trainer:
+    work = trainer(**settings)
     work.objective = Narrow(work.objective, room, error)
     return work
 
@@ -119,6 +98,13 @@ def test_the_failed_pass_is_let_go_before_the_next_begins() -> None:
         assert alive == [None]
     finally:
         gc.enable()
+
+
+def test_looks_at_held_out_text_take_no_more_rows_either() -> None:
+    whole, narrow = trainer(evaluate_every=3), narrowed(1, RuntimeError(CPU_WORDS), evaluate_every=3)
+    losses = [[e.loss for e in work.run() if isinstance(e, Validation)] for work in (whole, narrow)]
+    assert narrow.micro_rows == 1 and len(losses[0]) == 2
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
 
 
 def test_a_single_row_that_does_not_fit_is_told_in_words() -> None:
@@ -163,11 +149,9 @@ def test_how_torch_says_it(error: Exception, expected: bool) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="limits a process as Linux does")
-def test_a_real_allocation_that_fails(tmp_path: Path) -> None:
-    (tmp_path / "tests_engine_test_out_of_memory.py").write_bytes(Path(__file__).read_bytes())
-    done = subprocess.run(
-        [sys.executable, "-c", UNDER_A_LIMIT, str(tmp_path)], capture_output=True, text=True, timeout=60
-    )
+def test_a_real_allocation_that_fails() -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", UNDER_A_LIMIT], capture_output=True, text=True, timeout=60, cwd=root)
     assert done.returncode == 0, done.stderr
     events = json.loads(done.stdout)
     halved = [rows for kind, _, rows in events if kind == "MemoryRanOut"]
