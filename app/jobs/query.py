@@ -16,7 +16,6 @@ from engine.errors import CutawayError
 
 if TYPE_CHECKING:
     from engine.generation.loaded import LoadedModel
-
     from engine.launch.local import Worker
     from engine.store.workspace import Workspace
 
