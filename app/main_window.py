@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 
-from PySide6.QtCore import QEvent, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -21,6 +21,7 @@ from app.widgets.header import Header
 from app.widgets.inspector import InspectorPane
 from app.widgets.inspector_text import read_help
 from app.widgets.jobs_drawer import JobsDrawer
+from app.widgets.open_dialog import OpenDialog, dropped_model
 from app.widgets.rail import Rail
 from app.widgets.rail_rooms import mark_of, room
 from app.widgets.status_bar import StatusBar
@@ -99,6 +100,7 @@ class MainWindow(QMainWindow):
         for name, module in self.modules.items():
             self._action(f"Go to {module.TITLE}", module.SHORTCUT, partial(self.show_page, name))
         self.find_action = self._action("Find an action", "Ctrl+K", self.open_palette)
+        self._action("Open a model", "Ctrl+O", self.open_model, "from a folder, a file or the Hugging Face Hub")
         self._action("Explain this page", "F1", self.show_help, "its help, in the inspector")
         self._action("Fold or open the inspector", "Ctrl+I", lambda: self._fold(not self.inspector.folded))
         self._action("Keep this in the inspector", "Ctrl+Shift+I", self.inspector.pin.toggle)
@@ -189,9 +191,12 @@ class MainWindow(QMainWindow):
         return page
 
     def navigate(self, name: str, argument: object) -> None:
-        """ "actions" opens the command palette; everything else is the name of a page."""
+        """ "actions" opens the command palette, "open" asks for a model; everything else is the name of a page."""
         if name == "actions":
             self.open_palette()
+            return
+        if name == "open":
+            self.open_model()
             return
         page = self.show_page(name)
         if page is not None and argument is not None:
@@ -204,6 +209,13 @@ class MainWindow(QMainWindow):
 
     def open_palette(self) -> None:
         self.palette_panel.open(self.actions_at_hand())
+
+    def open_model(self, source: str = "") -> None:
+        """Asks which one, unless that was dropped; when it is here, the Playground talks to it."""
+        dialog = OpenDialog(self.desk, source, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.opened.connect(lambda opened: self.navigate("playground", opened.folder))
+        dialog.open()
 
     def show_help(self) -> None:
         if self.inspector.folded:
@@ -270,18 +282,22 @@ class MainWindow(QMainWindow):
             self.update()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if readable_paths(event.mimeData()):
+        files, model = readable_paths(event.mimeData()), dropped_model(event.mimeData())
+        if files or model:
             event.acceptProposedAction()
-            self.veil.show_over(len(readable_paths(event.mimeData())))
+            self.veil.show_over(0 if model else len(files))
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         self.veil.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
         self.veil.hide()
-        files = readable_paths(event.mimeData())
-        if files:
+        files, model = readable_paths(event.mimeData()), dropped_model(event.mimeData())
+        if files or model:
             event.acceptProposedAction()
+        if model:
+            self.open_model(str(model))
+        elif files:
             self.navigate("home", {"files": files})
 
     # -- closing ---------------------------------------------------------------------------------------------------

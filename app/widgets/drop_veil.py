@@ -32,7 +32,9 @@ class DropVeil(QWidget):
         self.hide()
 
     def show_over(self, count: int) -> None:
-        self._words = "Drop the file to train on it" if count == 1 else f"Drop the {count} files to train on them"
+        """count: of text files; 0 for a model."""
+        words = "Drop the file to train on it" if count == 1 else f"Drop the {count} files to train on them"
+        self._words = words if count else "Drop the model to open it"
         self.setGeometry(self._over.rect())
         self.show()
         self.raise_()

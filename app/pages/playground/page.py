@@ -46,6 +46,7 @@ class PlaygroundPage(PageWidget):
         self.session = Session(desk.engine, self)
         self.doubt = Doubt(self.session, self)
         self.model = Combo(name="Model")
+        self.open_button = Button("Open", icon="ph.folder-open", tooltip="Open a model from elsewhere  (Ctrl+O)")
         self.mode = Segments(["Write", "Look inside"])
         self.button = Button("Write", "primary", "ph.pen-nib", tooltip="Let the model go on  (Ctrl+Enter)")
         self.stop_button = Button("Stop writing", "primary", "ph.stop", key="Esc", tooltip="What has come stays")
@@ -67,7 +68,7 @@ class PlaygroundPage(PageWidget):
     # The window's side
 
     def header_left(self) -> Sequence[QWidget]:
-        return (self.model,)
+        return (self.model, self.open_button)
 
     def header_right(self) -> Sequence[QWidget]:
         return (self.mode, self.button, self.stop_button)
@@ -140,6 +141,7 @@ class PlaygroundPage(PageWidget):
         session, desk = self.session, self._desk
         self.model.activated.connect(lambda row: self.use(self._sources[row]))
         self.mode.changed.connect(self.show_mode)
+        self.open_button.clicked.connect(lambda: desk.bus.navigate.emit("open", None))
         self.button.clicked.connect(self.write)
         self.stop_button.clicked.connect(session.stop)
         self.empty.asked.connect(lambda: desk.bus.navigate.emit("home", None))
@@ -212,7 +214,9 @@ class PlaygroundPage(PageWidget):
         """Which models there are now; the one in use stays, or its run's newest checkpoint takes its place."""
         if not (self._on_screen or self.session.source or self._asked_for):
             return
-        self._sources = list_sources(self._desk.runs.summaries, self._desk.jobs.current, datetime.now().astimezone())
+        desk, now = self._desk, datetime.now().astimezone()
+        imported = desk.workspace.model_folders()
+        self._sources = list_sources(desk.runs.summaries, desk.jobs.current, now, imported)
         wanted = at(self._sources, self._asked_for) if self._asked_for else None
         if wanted is not None:
             self._asked_for = None

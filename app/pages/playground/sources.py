@@ -36,8 +36,11 @@ class ModelSource:
         return "live" if isinstance(self.place, type(LIVE)) else str(self.place)
 
 
-def list_sources(summaries: Sequence[RunSummary], job: Job | None, now: datetime) -> list[ModelSource]:
-    """The model in training first, then the runs from the newest on, each with its newest checkpoint first."""
+def list_sources(
+    summaries: Sequence[RunSummary], job: Job | None, now: datetime, imported: Sequence[Path] = ()
+) -> list[ModelSource]:
+    """The model in training first, then the runs from the newest on, each with its newest checkpoint first, then what
+    came from elsewhere. imported: folders of those models."""
     live = [_live(job)] if job is not None and not job.detached and job.worker is not None else []
     names = Counter(summary.name for summary in summaries if summary.has_model)
     stored = []
@@ -46,7 +49,8 @@ def list_sources(summaries: Sequence[RunSummary], job: Job | None, now: datetime
         for folder in checkpoint_folders(summary.folder):
             step = int(folder.name.removeprefix("step-"))
             stored.append(ModelSource(summary.name, f"step {step:,}{when}", folder, summary.folder))
-    return live + stored
+    opened = [ModelSource(folder.name.rpartition("-")[0], "imported", folder, folder) for folder in imported]
+    return live + stored + opened
 
 
 def checkpoint_folders(run: Path) -> list[Path]:

@@ -93,6 +93,8 @@ def _vocabulary(data: dict[str, Any], tokens: dict[str, int], special: set[str],
         read = _byte_level
     elif "▁" in steps:
         read = _sentence_piece
+    elif '"ByteFallback"' in steps:
+        read = _plain
     else:
         raise ValueError("It is neither byte-level nor made after SentencePiece, so its tokens do not tell their bytes")
     vocabulary = [b""] * size
@@ -110,5 +112,9 @@ def _byte_level(token: str) -> bytes:
 
 
 def _sentence_piece(token: str) -> bytes:
+    return _plain(token.replace("▁", " "))
+
+
+def _plain(token: str) -> bytes:
     byte = _BYTE.fullmatch(token)
-    return bytes([int(byte[1], 16)]) if byte else token.replace("▁", " ").encode()
+    return bytes([int(byte[1], 16)]) if byte else token.encode()
