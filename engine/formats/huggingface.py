@@ -158,16 +158,21 @@ def _shapes(folder: Path, files: Mapping[str, Path]) -> dict[str, tuple[int, ...
     return shapes
 
 
-def write_model(folder: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
+def write_model(
+    folder: Path, config: ModelConfig, tensors: Mapping[str, Tensor], generation: Mapping[str, Any] | None = None
+) -> None:
     """config.json, generation_config.json and weights in float32, as from_pretrained reads them; cut into files of at
-    most 4 GB. tensors: by our names. Raises CutawayError for a model that no family of transformers describes."""
+    most 4 GB. tensors: by our names. generation: content of generation_config.json, for example what ends a text.
+
+    Raises CutawayError for a model that no family of transformers describes.
+    """
     raw = write_config(config)
     shards = _shards(config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         ensure_space(folder, sum(size for shard in shards for _, size in shard))
         write_json(folder / CONFIG, raw)
-        write_json(folder / "generation_config.json", {"_from_model_config": True})
+        write_json(folder / "generation_config.json", dict(generation or {"_from_model_config": True}))
         _write_weights(folder, [[rule for rule, _ in shard] for shard in shards], tensors)
     except OSError as error:
         raise explain_os_error(error, folder) from error

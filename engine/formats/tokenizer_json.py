@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.store.files import write_json
+from engine.tokenizer.kinds.imported import FACTS
 from engine.tokenizer.tokenizer import END, Tokenizer
 
 
@@ -13,7 +14,7 @@ def as_tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
     """Bytes and characters become a byte pair encoding with nothing to merge, whose unknown characters are written in
     bytes: the same ids for every text."""
     if tokenizer.kind not in ("byte", "character"):
-        return tokenizer.to_json()
+        return {key: value for key, value in tokenizer.to_json().items() if key != FACTS}
     vocabulary = {}
     for index in range(tokenizer.vocab_size):
         data = tokenizer.token_bytes(index)
@@ -48,6 +49,7 @@ def write_tokenizer(folder: Path, tokenizer: Tokenizer, context_length: int, cha
     """Both files into an existing folder; `transformers.AutoTokenizer` reads them."""
     write_json(folder / "tokenizer.json", as_tokenizer_json(tokenizer))
     end = tokenizer.token_text(tokenizer.end_id)
+    begin = tokenizer.token_text(tokenizer.start_ids[0]) if tokenizer.start_ids else end
     config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": context_length}
-    config |= {"bos_token": end, "eos_token": end, "clean_up_tokenization_spaces": False}
+    config |= {"bos_token": begin, "eos_token": end, "clean_up_tokenization_spaces": False}
     write_json(folder / "tokenizer_config.json", config | ({"chat_template": chat_template} if chat_template else {}))

@@ -102,8 +102,9 @@ def _write_huggingface(
     from engine.formats.tokenizer_json import write_tokenizer
 
     same = equivalent(loaded.model.config, tensors)
-    write_model(folder, same.config, same.tensors)
-    write_tokenizer(folder, loaded.tokenizer, same.config.context_length)
+    generation = {"eos_token_id": sorted(loaded.tokenizer.end_ids), **loaded.generation}
+    write_model(folder, same.config, same.tensors, generation)
+    write_tokenizer(folder, loaded.tokenizer, same.config.context_length, loaded.chat_template)
     _write_card(folder, name, loaded, lineage, same.notes)
     return same.notes
 

@@ -21,6 +21,7 @@ from engine.errors import CutawayError
 from engine.generation.decoder import generate
 from engine.generation.loaded import load_model
 from engine.generation.sampling import SamplingConfig
+from engine.launch.export import ExportRequest, export
 from engine.launch.opening import Opened, open_model
 from engine.store.workspace import Workspace, open_workspace
 
@@ -106,6 +107,23 @@ def test_an_imported_model_writes_what_transformers_writes(workspace: Workspace,
     assert loaded.tokenizer.end_ids == {0, 1}
     assert loaded.chat_template is not None and "messages" in loaded.chat_template
     assert loaded.generation["temperature"] == 0.6
+
+
+def test_an_imported_model_is_given_back_whole(workspace: Workspace, folder: Path, tmp_path: Path) -> None:
+    found = opened(workspace, folder)
+    list(export(workspace, ExportRequest(found.folder, tmp_path / "back", "huggingface")))
+    before = transformers.AutoModelForCausalLM.from_pretrained(folder).state_dict()
+    after = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "back")
+    assert all(torch.equal(tensor, after.state_dict()[name]) for name, tensor in before.items())
+    assert after.generation_config.eos_token_id == [0, 1] and after.generation_config.temperature == 0.6
+    theirs, ours = (transformers.AutoTokenizer.from_pretrained(place) for place in (folder, tmp_path / "back"))
+    text = "the cat sat on <|im_end|> naïve mats"
+    assert ours(text).input_ids == theirs(text).input_ids
+    assert ours.chat_template == theirs.chat_template and ours.eos_token == theirs.eos_token
+    again = opened(workspace, tmp_path / "back")
+    first, second = (load_model(workspace, each.folder, device="cpu") for each in (found, again))
+    assert first.model.config == second.model.config and first.tokenizer.hash == second.tokenizer.hash
+    assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True))
 
 
 def test_the_same_model_is_kept_once(workspace: Workspace, folder: Path) -> None:
