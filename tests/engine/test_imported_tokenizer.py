@@ -138,6 +138,15 @@ def test_kept_and_loaded_again_it_is_the_same(kind: str) -> None:
     assert again.end_ids == ours.end_ids
 
 
+def test_special_tokens_may_lie_beyond_the_model() -> None:
+    """As in Gemma 3, whose tokenizer names a token for pictures that its text models have no row for."""
+    data = json.loads(MADE["gemma"].to_str())
+    size = MADE["gemma"].get_vocab_size()
+    data["added_tokens"].append({**data["added_tokens"][0], "id": size, "content": "<picture>", "special": True})
+    ours = ImportedTokenizer(data, [MADE["gemma"].token_to_id("<|end|>")], size)
+    assert max(ours.encode("a <picture> of a fox")) < size == ours.vocab_size
+
+
 def changed(**fields: Any) -> dict[str, Any]:
     return {**json.loads(MADE["gpt2"].to_str()), **fields}
 

@@ -242,7 +242,7 @@ def test_an_index_that_leads_out_of_the_folder_is_refused(workspace: Workspace, 
 
 def test_a_tokenizer_that_does_not_fit_is_refused(workspace: Workspace, folder: Path, tmp_path: Path) -> None:
     data = json.loads((folder / "tokenizer.json").read_text())
-    data["added_tokens"].append({**data["added_tokens"][0], "id": 5000, "content": "<|far|>"})
+    data["added_tokens"].append({**data["added_tokens"][0], "id": 5000, "content": "<|far|>", "special": False})
     data["model"]["vocab"]["<|far|>"] = 5000
     (folder / "tokenizer.json").write_text(json.dumps(data))
     assert "The tokenizer has the id 5000" in refusal(workspace, folder)

@@ -32,12 +32,16 @@ class ImportedTokenizer(Tokenizer):
         self._data = {key: value for key, value in data.items() if key != FACTS}
         self._facts = {"end_ids": list(end_ids), "size": size}
         self._library = _open(self._data)
+        known = self._library.get_added_tokens_decoder()
+        self._special = {token.content for token in known.values() if token.special}
         tokens = self._library.get_vocab(with_added_tokens=True)
-        if not tokens or max(tokens.values()) >= size:
-            raise ValueError(f"The tokenizer has the id {max(tokens.values(), default=0)}, and the model {size} ids")
+        # Special ones may lie beyond: Gemma 3 names one for pictures, which its text models have no row for.
+        largest = max((token_id for token, token_id in tokens.items() if token not in self._special), default=size)
+        if largest >= size:
+            raise ValueError(f"The tokenizer has the id {largest}, and the model {size} ids")
+        tokens = {token: token_id for token, token_id in tokens.items() if token_id < size}
         if not end_ids or not all(0 <= token_id < size for token_id in end_ids):
             raise ValueError("No token is named that ends a text")
-        self._special = {token.content for token in self._library.get_added_tokens_decoder().values() if token.special}
         self._names = {token_id: token for token, token_id in tokens.items()}
         super().__init__(_vocabulary(self._data, tokens, self._special, size), end_id=end_ids[0])
         self.end_ids = frozenset(end_ids)
