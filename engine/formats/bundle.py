@@ -27,7 +27,7 @@ from engine.errors import CutawayError
 from engine.formats.model_card import model_card
 from engine.formats.shapes import state_shapes
 from engine.model.config import ModelConfig
-from engine.store.files import read_json, sha256_file, write_atomic, write_json
+from engine.store.files import ensure_space, read_json, sha256_file, write_atomic, write_json
 from engine.tokenizer.tokenizer import Tokenizer, load_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
@@ -46,16 +46,24 @@ def write_bundle(
     tensors: Mapping[str, Tensor],
     tokenizer: Tokenizer,
     lineage: dict[str, Any],
+    extras: Mapping[str, str | dict[str, Any] | None] | None = None,
 ) -> None:
-    """Into an existing, empty folder. tensors: our names, in the type in which they shall be stored."""
+    """Into an existing, empty folder. tensors: our names, in the type in which they shall be stored. extras: by file
+    name, what else came with the model; empty ones are left out."""
     import safetensors.torch
 
+    ensure_space(folder, sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()))
     model = folder / "model"
     model.mkdir()
     write_json(model / "config.json", {"model_type": "cutaway", **config.model_dump(mode="json")})
     contiguous = {key: tensors[key].contiguous() for key in sorted(tensors)}
     safetensors.torch.save_file(contiguous, model / _WEIGHTS, {"format": "pt"})
     save_tokenizer(tokenizer, model)
+    for file, extra in (extras or {}).items():
+        if isinstance(extra, str):
+            write_atomic(model / file, extra.encode())
+        elif extra:
+            write_json(model / file, extra)
     lineage = {**lineage, "unknown": [*lineage["unknown"], *_write_code(folder / "code")]}
     write_json(folder / "data.json", _data(lineage))
     write_json(folder / "lineage.json", {"format": 1, "name": name, **lineage})

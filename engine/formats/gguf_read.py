@@ -37,7 +37,7 @@ class GgufModel:
     places: Mapping[str, list[Part]]
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Our names and weights in float32, one after another, as `Transformer.state_dict` has them.
+        """Our names and weights, one after another: in the file's type, blocks as float32.
 
         Raises CutawayError for weights that are not finite, and for a file that went away meanwhile.
         """
@@ -62,9 +62,9 @@ class GgufModel:
             raise _refused(self.path, f"It could not be read: {error.strerror or error}.") from error
         if len(data) != held.bytes:
             raise _refused(self.path, "It became shorter while it was read.")
-        tensor = as_tensor(data, held).float()
+        tensor = as_tensor(data, held)
         if self.config.norm_offset and part.name.endswith("norm.weight"):
-            tensor = tensor - 1
+            tensor = tensor.float() - 1
         if part.heads:
             halves = tensor.reshape(part.heads, -1, 2, *tensor.shape[1:])
             tensor = halves.transpose(1, 2).reshape(tensor.shape)

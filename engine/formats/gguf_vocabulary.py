@@ -26,7 +26,9 @@ def vocabulary(tokenizer: Tokenizer, vocab_size: int) -> dict[str, Any]:
         found = _characters(tokenizer)
     else:
         found = from_json(tokenizer.to_json())
-        found |= {"tokenizer.ggml.eos_token_id": tokenizer.end_id}
+        found["tokenizer.ggml.eos_token_id"] = tokenizer.end_id
+        if others := tokenizer.end_ids - {tokenizer.end_id}:  # of an answer, where another ends the text
+            found["tokenizer.ggml.eot_token_id"] = min(others)
         found.setdefault("tokenizer.ggml.bos_token_id", tokenizer.end_id)
     tokens, types = found["tokenizer.ggml.tokens"], found["tokenizer.ggml.token_type"]
     if len(tokens) > vocab_size:

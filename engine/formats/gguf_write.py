@@ -178,6 +178,15 @@ def _unfit(part: Part, why: str, remedy: str) -> CutawayError:
     return CutawayError(f"The weights {part.name} cannot be written.", why, remedy)
 
 
+def gguf_notes(config: ModelConfig) -> list[str]:
+    """What the file cannot say of the model, a sentence each."""
+    name = architecture(config)
+    length = context_length(config, name)
+    if length == config.context_length:
+        return []
+    return [f"llama.cpp has no windows for {name}: the context ends at {length:,} tokens, where they would begin."]
+
+
 def write_modelfile(path: Path, gguf: str, config: ModelConfig, chat_template: str | None = None) -> None:
     """`ollama create NAME -f Modelfile` reads it. gguf: the file's name beside it.
 

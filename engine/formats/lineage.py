@@ -36,7 +36,14 @@ def collect(workspace: Workspace, folder: Path, step: int) -> dict[str, Any]:
         artifacts, missing = _artifacts(workspace, run, stages)
         recipe = read_json(run / "recipe.json")
         training = _training(run, step)
-        found = {"run": run.name, "recipe": recipe, "stages": stages, "training": training, "artifacts": artifacts}
+        found = {
+            "name": run.name,
+            "run": run.name,
+            "recipe": recipe,
+            "stages": stages,
+            "training": training,
+            "artifacts": artifacts,
+        }
         found["unknown"] = [*missing, *_unknown(artifacts, training), *_unknown_code(stages)]
     cleaned: dict[str, Any] = _without_homes(found, workspace)
     return cleaned
@@ -155,13 +162,22 @@ def _unknown_code(stages: list[dict[str, Any]]) -> list[str]:
 
 def _imported(folder: Path) -> dict[str, Any]:
     """A model that came from elsewhere: what its manifest says, and nothing about how it was trained."""
-    manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
+    home = next(
+        (place for place in (folder, *folder.parents) if (place / MANIFEST).is_file() and _is_model(place)), None
+    )
+    manifest = read_json(home / MANIFEST) if home is not None else {}
     parts = ("the text that it was trained on", "the code that trained it", "how long it was trained, and on what")
     unknown = [f"{part[0].upper()}{part[1:]}: the model was opened from files that do not say." for part in parts]
     if manifest.get("licence", "unknown") == "unknown":
         unknown.append("The model's licence: nobody stated it.")
-    told = {"artifacts": [{"name": folder.name, **manifest}], "training": {}, "stages": [], "unknown": unknown}
+    name = (home or folder).name
+    told = {"name": name, "artifacts": [{"name": name, **manifest}], "training": {}, "stages": [], "unknown": unknown}
     return told | {"licence": manifest.get("licence", "unknown"), "source": manifest.get("source", "unknown")}
+
+
+def _is_model(folder: Path) -> bool:
+    manifest = read_json(folder / MANIFEST)
+    return isinstance(manifest, dict) and manifest.get("kind") == "model"
 
 
 def _without_homes(value: Any, workspace: Workspace) -> Any:

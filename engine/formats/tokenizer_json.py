@@ -48,8 +48,8 @@ def as_tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
 def write_tokenizer(folder: Path, tokenizer: Tokenizer, context_length: int, chat_template: str | None = None) -> None:
     """Both files into an existing folder; `transformers.AutoTokenizer` reads them."""
     write_json(folder / "tokenizer.json", as_tokenizer_json(tokenizer))
-    end = tokenizer.token_text(tokenizer.end_id)
-    begin = tokenizer.token_text(tokenizer.start_ids[0]) if tokenizer.start_ids else end
     config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": context_length}
-    config |= {"bos_token": begin, "eos_token": end, "clean_up_tokenization_spaces": False}
+    config |= {"eos_token": tokenizer.token_text(tokenizer.end_id), "clean_up_tokenization_spaces": False}
+    if tokenizer.start_ids:
+        config["bos_token"] = tokenizer.token_text(tokenizer.start_ids[0])
     write_json(folder / "tokenizer_config.json", config | ({"chat_template": chat_template} if chat_template else {}))

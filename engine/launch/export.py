@@ -14,10 +14,10 @@ from engine.errors import CutawayError
 from engine.events import Progress
 from engine.formats.bundle import write_bundle
 from engine.formats.equivalent import equivalent
-from engine.formats.gguf_write import FORMS, write_gguf, write_modelfile
+from engine.formats.gguf_write import FORMS, Form, gguf_notes, write_gguf, write_modelfile
 from engine.formats.lineage import collect
 from engine.formats.model_card import model_card
-from engine.store.files import explain_os_error, fsync_path, write_atomic
+from engine.store.files import explain_os_error, fsync_path, write_atomic, write_json
 from engine.store.workspace import Workspace, slug
 
 if TYPE_CHECKING:
@@ -70,29 +70,41 @@ def export(workspace: Workspace, request: ExportRequest) -> Iterator[Progress | 
 
     loaded = load_model(workspace, request.source, request.checkpoint, "cpu")
     lineage = collect(workspace, request.source, loaded.step)
-    name = request.name or str(lineage.get("run") or request.source.name)
+    name = " ".join(request.name.split()) or str(lineage["name"])
     notes = [loaded.note] if loaded.note else []
     with _publishing(destination) as folder:
         yield _about("Writing")
         tensors = weights(loaded.model)
         if request.kind == "bundle":
-            write_bundle(folder, name, loaded.model.config, tensors, loaded.tokenizer, lineage)
+            extras = {"chat_template.jinja": loaded.chat_template, "generation_config.json": loaded.generation}
+            write_bundle(folder, name, loaded.model.config, tensors, loaded.tokenizer, lineage, extras)
         elif request.kind == "huggingface":
             notes += _write_huggingface(folder, name, loaded, tensors, lineage)
         else:
-            same = equivalent(loaded.model.config, tensors)
-            file = f"{slug(name)}-{request.kind}.gguf"
-            facts = {"name": name, "licence": str(lineage.get("licence", "unknown"))}
-            yield from write_gguf(folder / file, same.config, same.tensors, loaded.tokenizer, request.kind, **facts)
-            write_modelfile(folder / "Modelfile", file, same.config)
-            _write_card(folder, name, loaded, lineage, same.notes)
-            notes += same.notes
+            yield from _write_gguf(folder, name, request.kind, loaded, lineage, notes)
         files = _sizes(folder)
     yield Exported(destination, files, notes)
 
 
 def _about(message: str) -> Progress:
     return Progress(done=0, total=0, unit="bytes", message=message)
+
+
+def _write_gguf(
+    folder: Path, name: str, form: Form, loaded: LoadedModel, lineage: dict[str, Any], notes: list[str]
+) -> Iterator[Progress]:
+    """Adds to the notes."""
+    from engine.model.weights import weights
+
+    same = equivalent(loaded.model.config, weights(loaded.model))
+    notes += [*same.notes, *gguf_notes(same.config)]
+    file, template = f"{slug(name)}-{form}.gguf", loaded.chat_template
+    facts = {"name": name, "licence": str(lineage.get("licence", "unknown"))}
+    yield from write_gguf(
+        folder / file, same.config, same.tensors, loaded.tokenizer, form, chat_template=template, **facts
+    )
+    write_modelfile(folder / "Modelfile", file, same.config, template)
+    _write_card(folder, name, loaded, lineage, notes)
 
 
 def _write_huggingface(
