@@ -98,6 +98,8 @@ def _write_gguf(
 
     same = equivalent(loaded.model.config, weights(loaded.model))
     notes += [*same.notes, *gguf_notes(same.config)]
+    if form != "f32":
+        notes.append(f"Its matrices are rounded to {form}; what is told of its losses was measured before.")
     file, template = f"{slug(name)}-{form}.gguf", loaded.chat_template
     facts = {"name": name, "licence": str(lineage.get("licence", "unknown"))}
     yield from write_gguf(

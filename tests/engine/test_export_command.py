@@ -61,6 +61,7 @@ def test_a_gguf_file_comes_with_a_modelfile_and_a_card(
     told = json.loads(capsys.readouterr().out)
     assert sorted(told["files"]) == ["Modelfile", "README.md", f"tiny-one-{form}.gguf"]
     assert any("squared ReLU" in note for note in told["notes"])
+    assert any("rounded" in note for note in told["notes"]) == (form != "f32")
     assert (tmp_path / "out" / f"tiny-one-{form}.gguf").read_bytes()[:4] == b"GGUF"
     assert f"FROM ./tiny-one-{form}.gguf" in (tmp_path / "out" / "Modelfile").read_text()
     assert "num_ctx 16" in (tmp_path / "out" / "Modelfile").read_text()
