@@ -113,7 +113,7 @@ class Desk:
 def make_desk(settings: Settings, workspace: Workspace, lock: WorkspaceLock | None = None) -> Desk:
     """The rooms, wired: what begins is followed, what goes wrong is shown. Nothing runs before `Desk.open`."""
     engine = EngineThread(workspace)
-    engine.configure(device=settings.device, threads=settings.threads)
+    engine.configure(device=settings.device, threads=settings.threads, weights=settings.weights)
     jobs = JobQueue(workspace, engine, settings)
     runs = RunList(workspace)
     desk = Desk(settings, workspace, engine, jobs, EventFeed(workspace), runs, DeskBus(), lock)
@@ -124,8 +124,8 @@ def make_desk(settings: Settings, workspace: Workspace, lock: WorkspaceLock | No
         desk.feed.follow(job.run.folder)
 
     def use_setting(name: str) -> None:
-        if name in ("device", "threads"):
-            engine.configure(device=settings.device, threads=settings.threads)
+        if name in ("device", "threads", "weights"):
+            engine.configure(device=settings.device, threads=settings.threads, weights=settings.weights)
 
     runs.changed.connect(desk.look_once)
     jobs.began.connect(follow)

@@ -92,7 +92,12 @@ class EngineThread(QThread):
         return ticket
 
     def configure(
-        self, *, workspace: Workspace | None = None, device: str | None = None, threads: int | None = None
+        self,
+        *,
+        workspace: Workspace | None = None,
+        device: str | None = None,
+        threads: int | None = None,
+        weights: str | None = None,
     ) -> None:
         """What the next loaded checkpoint uses; a model that is loaded is let go."""
         side = self._side
@@ -101,6 +106,7 @@ class EngineThread(QThread):
             side.workspace = workspace or side.workspace
             side.device = device or side.device
             side.threads = side.threads if threads is None else threads
+            side.weights = weights or side.weights
             side.forget()
 
         with self._wake:

@@ -37,8 +37,9 @@ class EngineSide:
         self.workspace = workspace
         self.device = "auto"
         self.threads = 0
+        self.weights = "float32"
         self.worker: Worker | None = None
-        self._loaded: tuple[tuple[Path, int, str], LoadedModel] | None = None
+        self._loaded: tuple[tuple[Path, int, str, str], LoadedModel] | None = None
 
     def model(self, source: Source) -> LoadedModel:
         """The live model, or the newest valid checkpoint at a path; the last one used stays loaded.
@@ -48,12 +49,12 @@ class EngineSide:
         if isinstance(source, Live):
             return self._live()
         self._set_threads()
-        key = (source, _changed(source), self.device)
+        key = (source, _changed(source), self.device, self.weights)
         if self._loaded is None or self._loaded[0] != key:
             from engine.generation.loaded import load_model
 
             self._loaded = None  # the old weights go before the new ones come
-            self._loaded = (key, load_model(self.workspace, source, device=self.device))
+            self._loaded = (key, load_model(self.workspace, source, device=self.device, weights=self.weights))
         return self._loaded[1]
 
     def forget(self) -> None:

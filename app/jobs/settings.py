@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 import platformdirs
 from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
+from engine.generation.loaded import WEIGHTS
 from engine.store.workspace import default_workspace
 
 THEMES = ("system", "light", "dark")
@@ -60,6 +61,7 @@ class Settings(QObject):
     """Every property can be read and set; `changed` names the one that took a new value.
 
     threads: CPU threads for torch, 0 = the machine's physical cores.
+    weights: in which a loaded checkpoint writes.
     page: name of the page that was open. last_recipe: preset name or path that Home shows.
     offered: folder name of the run that was last offered for resuming.
     """
@@ -69,6 +71,7 @@ class Settings(QObject):
     theme = _Kept("system", THEMES)
     device = _Kept("auto", DEVICES)
     threads = _Kept(0)
+    weights = _Kept("float32", WEIGHTS)
     reduce_motion = _Kept(False)
     inspector_open = _Kept(True)
     drawer_open = _Kept(False)

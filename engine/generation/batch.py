@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine.errors import CutawayError
 from engine.events import Progress
@@ -16,7 +19,7 @@ from engine.generation.sampling import SamplingConfig
 from engine.generation.writer import Writer
 from engine.model.kv_cache import KVCache
 
-_READ_AT_ONCE = 2048  # tokens of prompts; more would only need more memory
+_READ_AT_ONCE = 512  # tokens of prompts: enough to keep a processor busy
 
 
 @dataclass(frozen=True)
@@ -91,18 +94,15 @@ def _write(loaded: LoadedModel, rows: list[_Row], sampling: SamplingConfig, max_
     longest = rows[-1].prompt
     steps = min(max_tokens, loaded.model.config.context_length - longest + 1)
     cache = _cache(loaded, rows, longest + steps - 1)
-    device = cache.keys.device
-    packed = loaded.packed()
-    new = torch.tensor([[0] * (longest - row.prompt) + row.ids for row in rows], device=device)
+    logits = _read(loaded, rows, cache)
     active = list(rows)
     for step in range(steps):
-        width = max(1, _READ_AT_ONCE // len(active))
-        with undisturbed(loaded.model):
-            for part in torch.split(new, width, dim=1):
-                logits = last_logits(loaded.model, packed, part, cache)
-        chosen = choose(
-            logits, sampling, [row.ids for row in active], [row.seed for row in active], [step] * len(active)
-        )
+        if step:
+            new = torch.tensor([row.ids[-1:] for row in active], device=cache.keys.device)
+            with undisturbed(loaded.model):
+                logits = last_logits(loaded.model, loaded.packed(), new, cache)
+        ids, seeds = [row.ids for row in active], [row.seed for row in active]
+        chosen = choose(logits, sampling, ids, seeds, [step] * len(active))
         for row, token_id in zip(active, chosen, strict=True):
             row.ids.append(token_id)
             piece = row.writer.write(token_id, last=step + 1 == steps)
@@ -112,7 +112,27 @@ def _write(loaded: LoadedModel, rows: list[_Row], sampling: SamplingConfig, max_
         _leave(active, cache)
         if not active:
             return
-        new = torch.tensor([row.ids[-1:] for row in active], device=device)
+
+
+def _read(loaded: LoadedModel, rows: Sequence[_Row], cache: KVCache) -> NDArray[np.float32]:
+    """The logits behind every prompt, [B, V]. Prompts of about one length are read together, so that little of what is
+    computed is padding; all of them end in the same slot of the cache."""
+    found, longest, end = [], rows[-1].prompt, len(rows)
+    while end:
+        width = rows[end - 1].prompt
+        first = max(0, end - max(1, _READ_AT_ONCE // width))
+        part = copy(cache)
+        part.keys, part.values = cache.keys[:, first:end], cache.values[:, first:end]
+        part.padding = None if cache.padding is None else cache.padding[first:end]
+        part.length = longest - width
+        ids = torch.tensor([[0] * (width - row.prompt) + row.ids for row in rows[first:end]], device=cache.keys.device)
+        with undisturbed(loaded.model):
+            for piece in torch.split(ids, _READ_AT_ONCE, dim=1):
+                logits = last_logits(loaded.model, loaded.packed(), piece, part)
+        found.append(logits)
+        end = first
+    cache.length = longest
+    return np.concatenate(found[::-1])
 
 
 def _cache(loaded: LoadedModel, rows: Sequence[_Row], capacity: int) -> KVCache:

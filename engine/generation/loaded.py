@@ -66,7 +66,7 @@ def load_model(
     """Loads the newest checkpoint that verifies, or the one named, for example "step-000500".
 
     run_folder: a recipe's run, a stage's run, an imported model, or a checkpoint folder itself.
-    weights: one of WEIGHTS, with which it writes; others than float32 are read faster, and only rounded on a CPU.
+    weights: one of WEIGHTS, with which it writes on a CPU; others than float32 are read faster.
     Raises CutawayError when there is none, when it is damaged, or when its tokenizer is gone.
     """
     root, name = _checkpoints_of(run_folder)
@@ -75,11 +75,8 @@ def load_model(
 
     target = choose_device(device)
     if target.type != "cpu" and weights != "float32":
-        raise CutawayError(
-            f"{weights} weights are for writing on a processor.",
-            f"This model would run on {target}.",
-            "Add --device cpu, or leave --weights out.",
-        )
+        note = f"{note} {weights} weights are for writing on a CPU; on {target} they stay in float32.".strip()
+        weights = "float32"
     tokenizer = _tokenizer_of(workspace, found)
     model = _build(found).to(target).eval()
     return LoadedModel(

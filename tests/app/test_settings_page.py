@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app.jobs.desk import Desk
+from app.jobs.query import EngineSide
 from app.jobs.settings import Settings
 from app.jobs.workspace_lock import WorkspaceLock
 from app.pages.settings.page import SettingsPage
@@ -116,6 +117,19 @@ def test_measuring_fills_the_line_and_the_workspace(page: SettingsPage, desk: De
     qtbot.waitUntil(lambda: "GFLOP/s" in texts(page.computing), timeout=20_000)
     assert page.computing.measure.isEnabled() and "torch 2." in texts(page.computing)
     assert read_machine(desk.workspace).peak_flops > 1e9
+
+
+def test_the_weights_for_writing_reach_the_engine(page: SettingsPage, desk: Desk, qtbot: QtBot) -> None:
+    seen: list[str] = []
+
+    def query(side: EngineSide) -> Iterator[object]:
+        yield side.weights
+
+    page.computing.weights.choose("int8")
+    page.computing.weights.activated.emit(page.computing.weights.currentIndex())
+    assert Settings(desk.settings.path).weights == "int8"
+    desk.engine.ask(query, seen.append)
+    qtbot.waitUntil(lambda: seen == ["int8"], timeout=5_000)
 
 
 def test_a_device_that_is_not_there_is_said(page: SettingsPage, desk: Desk, qtbot: QtBot) -> None:

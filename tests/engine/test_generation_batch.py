@@ -64,6 +64,15 @@ def test_a_row_is_what_it_would_be_alone(fixed: bool, change: dict, sampling: Sa
         assert reply == alone(loaded, prompt, sampling.model_copy(update={"seed": seed}), 20)
 
 
+@pytest.mark.parametrize("window", [None, 7])
+def test_prompts_are_read_in_groups(window: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each group at its own width, and a prompt that is longer than what is read at once in pieces."""
+    monkeypatch.setattr("engine.generation.batch._READ_AT_ONCE", 9)
+    loaded = toy(True, window=window)
+    for number, (prompt, reply) in enumerate(zip(PROMPTS, replies(loaded, PROMPTS, WARM, 15), strict=True)):
+        assert reply == alone(loaded, prompt, WARM.model_copy(update={"seed": WARM.seed + number}), 15)
+
+
 def test_rows_that_are_over_leave_and_the_others_go_on() -> None:
     loaded = toy(True)
     with torch.no_grad():
