@@ -83,9 +83,10 @@ def generate_batch(
 
 
 def _row(loaded: LoadedModel, number: int, prompt: str | Sequence[int], seed: int, stop: Sequence[str]) -> _Row:
-    ids = loaded.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
-    # As in `Reading`: the end token stands before a text that has not begun, and only the end of a long one is read.
-    ids = (ids or [loaded.tokenizer.end_id])[-loaded.model.config.context_length :]
+    tokenizer = loaded.tokenizer
+    ids = tokenizer.prompt(prompt) if isinstance(prompt, str) else list(prompt)
+    # As in `Reading`: what stands before a text that has not begun, and only the end of a long one is read.
+    ids = (ids or tokenizer.prompt("") or [tokenizer.end_id])[-loaded.model.config.context_length :]
     return _Row(number, ids, len(ids), seed, Writer(loaded.tokenizer, stop))
 
 

@@ -76,6 +76,5 @@ def _bits(forward: Callable[[Tensor], Tensor], batch: Batch) -> float:
 
 def _bytes(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> int:
     """Of raw text, to which the end of a document adds nothing."""
-    return sum(
-        len(tokenizer.token_bytes(token_id)) for token_id in ids.flatten().tolist() if token_id != tokenizer.end_id
-    )
+    ends = tokenizer.end_ids
+    return sum(len(tokenizer.token_bytes(token_id)) for token_id in ids.flatten().tolist() if token_id not in ends)
