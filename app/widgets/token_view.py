@@ -75,6 +75,11 @@ class TokenView(QAbstractScrollArea):
     def current(self) -> int | None:
         return self._current
 
+    @property
+    def selection(self) -> range:
+        """The tokens that are marked; empty when none are."""
+        return self._painter.selection
+
     def set_tokens(self, tokens: Sequence[TokenChip]) -> None:
         """Shows other tokens. What was picked or marked is let go."""
         self._tokens = list(tokens)
@@ -257,7 +262,9 @@ class TokenView(QAbstractScrollArea):
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy()
         elif event.matches(QKeySequence.StandardKey.SelectAll) and self._tokens:
-            self._mark(0, len(self._tokens) - 1)
+            self._painter.selection = range(len(self._tokens))
+            self.viewport().update()
+            self.selected.emit(0, len(self._tokens))
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._current is not None:
             self.activated.emit(self._current)
         elif not self._move(event):

@@ -181,6 +181,23 @@ def test_typing_in_place_keeps_what_stands_before(page, qtbot):
     qtbot.waitUntil(lambda: len(page.session.tokens) == len("Mira was!") + 2, timeout=5_000)
 
 
+def test_typing_over_a_selection_replaces_it(page, qtbot):
+    write(page, qtbot, text="Mira Toll ")
+    area = page.text.area
+    area.view.clicked.emit(len("Mira Toll ") + 3)
+    qtbot.keyClick(area.view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(area.view, "H")
+    assert area.editor.toPlainText() == "H"
+    qtbot.keyClicks(area.editor, "ugo was ")
+    area.leave()
+    qtbot.waitUntil(lambda: not page.session.draft, timeout=5_000)
+    area.view.set_current(5)
+    for _ in range(2):
+        qtbot.keyClick(area.view, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(area.view, Qt.Key.Key_Delete)
+    assert area.editor.toPlainText() == "Hugo  "
+
+
 def test_escape_stops_and_keeps_what_came(page, qtbot):
     page.session.edit("Mira")
     page.session.max_tokens = 2000

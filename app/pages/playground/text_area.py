@@ -10,7 +10,9 @@ from PySide6.QtGui import (
     QColor,
     QFocusEvent,
     QFontMetricsF,
+    QGuiApplication,
     QKeyEvent,
+    QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -83,12 +85,13 @@ class TextArea(QStackedWidget):
         self.setContentsMargins(0, 0, 0, max(self.height() - _EDGES, 0) % LINE)
         super().resizeEvent(event)
 
-    def edit(self, position: int, key: str = "") -> None:
-        """Opens the editor with the caret at a character; key: what was typed to get there."""
+    def edit(self, position: int, key: str = "", anchor: int | None = None) -> None:
+        """Opens the editor with the caret at a character; anchor: the other end of what is selected.
+        key: what was typed to get there; it replaces the selection."""
         self.editing.emit()
         self.editor.set_text(self._text)
         self.setCurrentWidget(self.editor)
-        self.editor.begin(position, key)
+        self.editor.begin(position, key, position if anchor is None else anchor)
 
     def leave(self) -> None:
         """Closes the editor and keeps what was typed; an empty text stays open for typing."""
@@ -109,27 +112,45 @@ class TextArea(QStackedWidget):
 
 
 class _Canvas(TokenView):
-    """Asks for the editor where a person clicks into typed text, or types. edit_asked(character, key)."""
+    """Asks for the editor where a person clicks into typed text, or types.
+    edit_asked(character, key, the other end of the selection)."""
 
-    edit_asked = Signal(int, str)
+    edit_asked = Signal(int, str, int)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         point = event.position().toPoint()
         index = self.index_at(point)
         if event.button() == Qt.MouseButton.LeftButton and (index < 0 or self.tokens[index].plain):
-            self.edit_asked.emit(self._character(index, point), "")
+            self._ask(self._character(index, point))
         else:
             super().mousePressEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         command = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
         typed = event.text() if event.text().isprintable() and not event.modifiers() & command else ""
+        marked = self.selection
         if event.key() == Qt.Key.Key_F2:
-            self.edit_asked.emit(len(self._all()), "")
-        elif typed or event.key() == Qt.Key.Key_Backspace:
-            self.edit_asked.emit(len(self._all()), typed or "\b")
+            self._ask(len(self._all()))
+        elif event.matches(QKeySequence.StandardKey.Paste):
+            self._type(QGuiApplication.clipboard().text())
+        elif event.matches(QKeySequence.StandardKey.Cut) and marked:
+            self.copy()
+            self._type("\b")
+        elif typed or event.key() == Qt.Key.Key_Backspace or (event.key() == Qt.Key.Key_Delete and marked):
+            self._type(typed or "\b")
         else:
             super().keyPressEvent(event)
+
+    def _type(self, key: str) -> None:
+        """In the place of what is marked, else behind everything."""
+        marked = self.selection
+        if not marked:
+            self._ask(len(self._all()), key)
+        else:
+            self._ask(len(self.text_of(0, marked.stop)), key, len(self.text_of(0, marked.start)))
+
+    def _ask(self, character: int, key: str = "", anchor: int | None = None) -> None:
+        self.edit_asked.emit(character, key, character if anchor is None else anchor)
 
     def _all(self) -> str:
         return self.text_of(0, len(self.tokens))
@@ -176,12 +197,13 @@ class _Editor(QTextEdit):
         frame.setFrameFormat(edges)
         self.document().clearUndoRedoStacks()
 
-    def begin(self, position: int, key: str) -> None:
-        cursor = self.textCursor()
-        cursor.setPosition(min(position, len(self.toPlainText())))
+    def begin(self, position: int, key: str, anchor: int) -> None:
+        cursor, length = self.textCursor(), len(self.toPlainText())
+        cursor.setPosition(min(anchor, length))
+        cursor.setPosition(min(position, length), QTextCursor.MoveMode.KeepAnchor)
         self.setTextCursor(cursor)
         if key == "\b":
-            cursor.deletePreviousChar()
+            cursor.deletePreviousChar()  # the selection, if there is one
         elif key:
             cursor.insertText(key)
         self.setFocus()
