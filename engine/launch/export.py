@@ -17,7 +17,7 @@ from engine.formats.equivalent import equivalent
 from engine.formats.gguf_write import FORMS, Form, gguf_notes, write_gguf, write_modelfile
 from engine.formats.lineage import collect
 from engine.formats.model_card import model_card
-from engine.store.files import explain_os_error, fsync_path, write_atomic, write_json
+from engine.store.files import explain_os_error, fsync_path, write_atomic
 from engine.store.workspace import Workspace, slug
 
 if TYPE_CHECKING:
