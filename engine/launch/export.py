@@ -116,7 +116,8 @@ def _write_huggingface(
     from engine.formats.tokenizer_json import write_tokenizer
 
     same = equivalent(loaded.model.config, tensors)
-    generation = {"eos_token_id": sorted(loaded.tokenizer.end_ids), **loaded.generation}
+    ends = sorted(loaded.tokenizer.end_ids)
+    generation = {"eos_token_id": ends[0] if len(ends) == 1 else ends, **loaded.generation}
     write_model(folder, same.config, same.tensors, generation)
     write_tokenizer(folder, loaded.tokenizer, same.config.context_length, loaded.chat_template)
     _write_card(folder, name, loaded, lineage, same.notes)
