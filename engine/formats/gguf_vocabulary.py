@@ -31,8 +31,12 @@ def vocabulary(tokenizer: Tokenizer, vocab_size: int) -> dict[str, Any]:
             found["tokenizer.ggml.eot_token_id"] = min(others)
         found.setdefault("tokenizer.ggml.bos_token_id", tokenizer.end_id)
     tokens, types = found["tokenizer.ggml.tokens"], found["tokenizer.ggml.token_type"]
-    if len(tokens) > vocab_size:
+    if not {CONTROL, USER_DEFINED, UNUSED}.issuperset(types[vocab_size:]):
         raise _impossible(f"It has {len(tokens):,} tokens, and the model knows {vocab_size:,}.")
+    # Special ones may lie beyond: Gemma 3 names one for pictures, which its text models have no row for.
+    for key in ("tokens", "token_type", "scores"):
+        if f"tokenizer.ggml.{key}" in found:
+            del found[f"tokenizer.ggml.{key}"][vocab_size:]
     for spare in range(len(tokens), vocab_size):
         tokens.append(f"[PAD{spare}]")
         types.append(UNUSED)

@@ -20,6 +20,7 @@ from engine.formats.gguf_layout import SHAPES
 from engine.formats.gguf_metadata import config_of
 from engine.formats.gguf_read import read_gguf
 from engine.formats.gguf_tokenizer import tokenizer_json
+from engine.formats.gguf_vocabulary import vocabulary
 from engine.formats.gguf_write import write_gguf
 from engine.model.config import ModelConfig, RopeScaling
 from engine.model.transformer import Transformer
@@ -27,6 +28,7 @@ from engine.model.weights import weights
 from engine.tokenizer.kinds.bpe import BpeTokenizer
 from engine.tokenizer.kinds.byte import ByteTokenizer
 from engine.tokenizer.kinds.character import CharacterTokenizer
+from engine.tokenizer.kinds.imported import ImportedTokenizer
 from engine.tokenizer.tokenizer import Tokenizer
 
 SIZES: dict[str, Any] = {
@@ -182,6 +184,19 @@ def test_a_tokenizer_read_back_gives_the_same_ids(kind: str, tmp_path: Path) -> 
         assert ids == KINDS[kind].encode(text), text
         assert library.decode(ids) == text
     assert library.token_to_id("<|end|>") == KINDS[kind].end_id
+
+
+def test_special_tokens_beyond_the_model_are_left_out_and_others_refused() -> None:
+    data = BpeTokenizer(MERGES).to_json()
+    beyond = {**data["added_tokens"][0], "id": 270, "content": "<picture>"}
+    data["added_tokens"].append(beyond)
+    found = vocabulary(ImportedTokenizer(data, [263], 265), 265)
+    tokens = found["tokenizer.ggml.tokens"]
+    assert len(tokens) == len(found["tokenizer.ggml.token_type"]) == 265
+    assert tokens[263:] == ["<|end|>", "[PAD264]"] and found["tokenizer.ggml.eos_token_id"] == 263
+    with pytest.raises(CutawayError, match="cannot be written as GGUF") as error:
+        vocabulary(BpeTokenizer(MERGES), 260)
+    assert "264 tokens" in error.value.why
 
 
 @pytest.mark.parametrize(
