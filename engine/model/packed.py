@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Literal, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,7 +19,7 @@ from engine.model.blocks.placement import Placement
 from engine.model.config import ModelConfig
 from engine.model.kv_cache import KVCache
 from engine.model.packed_attention import PackedAttention
-from engine.model.packed_matrix import Activation, PackedMatrix, Weights, activate, build_matrix
+from engine.model.packed_matrix import PackedMatrix, Weights, build_matrix
 from engine.model.packed_step import Step, Turns
 from engine.model.transformer import Block, Transformer
 
@@ -128,27 +129,20 @@ def _add(x: Tensor, matrix: PackedMatrix, inner: Tensor, norm: Norm) -> Tensor:
 class PackedMLP:
     def __init__(self, mlp: MLP, weights: Weights) -> None:
         self._activation = mlp.activation
-        gated = mlp.activation in ("swiglu", "geglu")
-        # One product for gate and value where rounding the row to 8 bits comes with each, else two that end in theirs.
-        self._apart = gated and weights != "int8"
-        parts = mlp.up.weight.chunk(2 if self._apart else 1)
-        biases = [None] * len(parts) if mlp.up.bias is None else mlp.up.bias.chunk(len(parts))
-        self._up = [build_matrix(part, bias, weights) for part, bias in zip(parts, biases, strict=True)]
+        self._up = build_matrix(mlp.up.weight, mlp.up.bias, weights)
         self.down = build_matrix(mlp.down.weight, mlp.down.bias, weights)
         self.dtype = self.down.dtype
 
     def inner(self, h: Tensor) -> Tensor:
         """What the second matrix reads: [B * T, D] -> [B * T, F]."""
         if self._activation == "relu2":
-            return self._up[0](h).relu_().square_()
+            return self._up(h).relu_().square_()
         if self._activation == "gelu":
-            return self._up[0](h, "gelu")
-        kind: Activation = "silu" if self._activation == "swiglu" else "gelu"
-        if self._apart:
-            gate, value = self._up
-            return value.times(h, gate(h, kind))
-        first, second = self._up[0](h).chunk(2, dim=-1)
-        return activate(first, kind).mul_(second)
+            return self._up(h, "gelu")
+        gate, value = self._up(h).chunk(2, dim=-1)
+        if self._activation == "swiglu":
+            return functional.silu(gate).mul_(value)
+        return functional.gelu(gate, approximate="tanh").mul_(value)
 
 
 class Norm:
@@ -165,6 +159,9 @@ class Norm:
             raise ValueError(f"the packed model does not know {type(norm).__name__}")
 
     def __call__(self, x: Tensor) -> Tensor:
+        if self.kind == "rms" and len(x) == 1:  # half the time of torch's, which is six operations
+            size = float(torch.dot(x[0], x[0])) / x.shape[1]
+            return torch.mul(x, self._weight).mul_(1 / math.sqrt(size + self._eps))
         if self.kind == "rms":
             return functional.rms_norm(x, self._weight.shape, self._weight, self._eps)
         if self.kind == "layer":
