@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from torch import _inductor as inductor
 
 from engine.errors import CutawayError
-from engine.events import StepMetrics
+from engine.events import ArtifactReady, Compiled, Compiling, StepMetrics
+from engine.pipeline.drive import drive
+from engine.stages import pretrain
 from engine.training.compiled import compile_objective
 from engine.training.loop import Trainer
-from tests.toy_training import toy_trainer
+from tests.toy_training import toy_context, toy_run, toy_trainer
 
 TINY = {"depth": 1, "steps": 3, "micro_rows": 4}  # six rows: micro-batches of two shapes
 needs_compiler = pytest.mark.skipif(
@@ -36,6 +39,20 @@ def test_a_compiled_run_equals_a_plain_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert losses(compiled) == pytest.approx(losses(plain), abs=1e-4)
     for own, other in zip(compiled.model.parameters(), plain.model.parameters(), strict=True):
         torch.testing.assert_close(own, other, atol=1e-4, rtol=1e-3)
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_the_stage_tells_that_it_compiles_and_counts_the_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(inductor.config, "compile_threads", 1)
+    context = toy_run(toy_context(tmp_path), "compiled")
+    sizes = {"d_model": 16, "n_head": 2, "context_length": 16, "batch_tokens": 64, "micro_rows": 4}
+    events = list(drive(pretrain, pretrain.Config(**TINY, **sizes, compile=True), context))
+    told = [event for event in events if isinstance(event, Compiling | Compiled | StepMetrics | ArtifactReady)]
+    assert [type(event) for event in told] == [Compiling, Compiled, *[StepMetrics] * 3, ArtifactReady]
+    duration = told[1].duration  # type: ignore[union-attr]
+    assert duration > 0 and told[2].seconds - told[0].seconds >= duration
+    assert told[-1].figures["seconds_of_compiling"] == pytest.approx(duration, abs=0.1)  # type: ignore[union-attr]
 
 
 def test_without_a_compiler_it_says_so_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

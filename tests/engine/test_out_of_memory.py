@@ -23,9 +23,10 @@ CPU_WORDS = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4
 
 # In a process of its own: what this one may still take is limited, and the batch as it was planned needs more.
 UNDER_A_LIMIT = """
-import json, re, resource
+import json, re, resource, torch
 from pathlib import Path
 from tests.toy_training import toy_trainer
+torch.set_num_threads(1)  # a thread that begins under the limit would need its stack
 work = toy_trainer(d_model=64, context_length=256, batch_tokens=16_384, micro_rows=64, steps=2)
 work.rehearse(1)
 work.optimizer.zero_grad()

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from engine.control import Control
-from engine.events import ArtifactReady, Resumed, StepMetrics, Tick
-from engine.launch.local import RecipeRun
-from engine.launch.recipe import recipe_from_json
+from engine.events import MemoryRanOut, Resumed, StepMetrics, Tick
+from engine.objectives.next_token import NextToken
 from engine.pipeline.drive import drive
 from engine.pipeline.stage import Context
 from engine.stages import pretrain
-from engine.store.artifact import open_artifact
 from engine.store.checkpoint import list_checkpoints
-from engine.store.run_folder import RunFolder, RunRecord
-from engine.store.workspace import open_workspace
+from tests.toy_training import toy_context, toy_run
 
-TEXT = "The owl and the pussy-cat went to sea in a beautiful pea-green boat. They took some honey.\n\n" * 40
 # Six rows in micro-batches of four: accumulated, and the last one is smaller.
 TINY = {"depth": 1, "d_model": 16, "n_head": 2, "context_length": 16, "batch_tokens": 96, "micro_rows": 4}
 TINY |= {"steps": 9, "evaluate_every": 4, "sample_every": 5, "checkpoint_every": 4, "sample_tokens": 2}
@@ -31,23 +31,7 @@ SCHEDULES = get_args(pretrain.Config.model_fields["schedule"].annotation)
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Context:
-    root = tmp_path_factory.mktemp("resume")
-    workspace = open_workspace(root / "workspace")
-    (root / "text.txt").write_text(TEXT)
-    stages = {
-        "corpus": {"paths": [str(root / "text.txt")]},
-        "train_tokenizer": {"kind": "character"},
-        "tokenize": {"split": "tail", "validation_share": 0.1},
-    }
-    run = RecipeRun.create(workspace, recipe_from_json({"name": "toy", "description": "", "stages": stages}))
-    ready = [event for event in run.work(Control()) if isinstance(event, ArtifactReady)]
-    parents = {event.kind: open_artifact(workspace.root / event.folder, event.kind) for event in ready}
-    return Context(workspace, RunFolder(root / "nowhere"), Control(), "toy", parents, "cpu", 1)
-
-
-def begin(toy: Context, name: str) -> Context:
-    record = RunRecord("pretrain", "Pretrain", {}, {}, 1, "")
-    return replace(toy, run_folder=RunFolder.create(toy.workspace.runs / name, record), control=Control())
+    return toy_context(tmp_path_factory.mktemp("resume"))
 
 
 def train(context: Context, stop_after_ticks: int | None = None, **changes: object) -> None:
@@ -76,7 +60,7 @@ def losses(context: Context) -> dict[int, float]:
 def test_stopped_and_resumed_equals_left_alone(toy: Context, optimizer: str, schedule: str, precision: str) -> None:
     chosen = {"optimizer": optimizer, "schedule": schedule, "precision": precision, "dropout": 0.2}
     name = "-".join((optimizer, schedule, precision))
-    whole, broken = begin(toy, f"{name}-whole"), begin(toy, f"{name}-broken")
+    whole, broken = toy_run(toy, f"{name}-whole"), toy_run(toy, f"{name}-broken")
     train(whole, **chosen)
     for ticks in (5, 4, 3):
         train(replace(broken, control=Control()), stop_after_ticks=ticks, **chosen)
@@ -87,12 +71,39 @@ def test_stopped_and_resumed_equals_left_alone(toy: Context, optimizer: str, sch
     assert everything(broken) == everything(whole)
 
 
+def test_smaller_passes_after_a_lack_of_memory_survive_a_resume(toy: Context) -> None:
+    whole, broken = toy_run(toy, "memory-whole"), toy_run(toy, "memory-broken")
+    with room_for(2):
+        train(whole, dropout=0.2)
+        train(broken, stop_after_ticks=12, dropout=0.2)
+    train(replace(broken, control=Control()), dropout=0.2)  # there is room again; the run stays as it was
+    for work in (whole, broken):
+        halved = [event for event in work.run_folder.all_events() if isinstance(event, MemoryRanOut)]
+        assert [(event.rows, event.passes) for event in halved] == [(2, 3)]
+    assert any(isinstance(event, Resumed) for event in broken.run_folder.all_events())
+    assert losses(broken) == losses(whole) and len(losses(whole)) == 9
+    assert everything(broken) == everything(whole)
+
+
+@contextmanager
+def room_for(rows: int) -> Iterator[None]:
+    def refuse(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if isinstance(module, NextToken) and module.training and len(inputs[0]) > rows:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    hook = register_module_forward_pre_hook(refuse)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 def test_optimizers_and_schedules_are_really_different(toy: Context) -> None:
     """Else the test above would prove less than it says."""
     ends = []
     for optimizer in OPTIMIZERS:
         for schedule in SCHEDULES:
-            work = begin(toy, f"{optimizer}-{schedule}-only")
+            work = toy_run(toy, f"{optimizer}-{schedule}-only")
             train(work, optimizer=optimizer, schedule=schedule, precision="float32")
             ends.append(everything(work)["model.safetensors"])
     assert len(set(ends)) == len(OPTIMIZERS) * len(SCHEDULES)
