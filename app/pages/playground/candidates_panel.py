@@ -33,7 +33,7 @@ class CandidatesPanel(Panel):
 
     def update_bars(self) -> None:
         session = self._session
-        self.set_title(title(session.tokens, session.place))
+        self.set_title(title(session.tokens, session.place, session.draft))
         distribution = session.in_view
         self.legend.setVisible(distribution is not None)
         self.legend.show_settings(settings_words(session.sampling))
@@ -49,9 +49,9 @@ class CandidatesPanel(Panel):
         self.bars.show_rows(rows, cut(distribution, session.sampling), picked)
 
 
-def title(tokens: list[TextToken], place: int) -> str:
-    """ "Next token after “works as a”"."""
-    before = joined(tokens[:place]).split()
+def title(tokens: list[TextToken], place: int, draft: str = "") -> str:
+    """ "Next token after “works as a”". draft: typed behind the tokens, not read yet."""
+    before = (joined(tokens[:place]) + (draft if place == len(tokens) else "")).split()
     ending = " ".join(before[-_TITLE_WORDS:])
     if not ending:
         return "First token"

@@ -124,9 +124,10 @@ class PlaygroundPage(PageWidget):
         self.write_action = self._action("Write", "Ctrl+Return", "Let the model go on from the text", self.write)
         self.stop_action = self._action("Stop writing", "Esc", "What has come stays", self._escape)
         self.step_action = self._action("Step", "Ctrl+.", "Write one token", lambda: self.text.write(1))
-        self.undo_action = self._action("Undo", "Ctrl+Z", "Take the last change of the text back", self.session.undo)
+        self.undo_action = self._action("Undo", "Ctrl+Z", "Take the last change of the text back", self.text.take_back)
         self._action("Edit the text", "F2", "Change the beginning", self._edit)
-        self._action("Begin a new text", "Ctrl+Shift+N", "Empty the text; Undo brings it back", self._begin_anew)
+        begin = "Empty the text; Undo brings it back"
+        self._action("Begin a new text", "Ctrl+Shift+N", begin, self.text.begin_anew)
         self._action("Look inside, or write", "Ctrl+I", "Attention of every head over the text", self._turn_mode)
 
     def _action(self, text: str, shortcut: str, words: str, receiver: Any) -> QAction:
@@ -147,6 +148,7 @@ class PlaygroundPage(PageWidget):
         self.empty.asked.connect(lambda: desk.bus.navigate.emit("home", None))
         self.text.write_asked.connect(self.write)
         self.text.suggested.connect(self._begin_with)
+        self.text.new_asked.connect(self.text.begin_anew)
         session.changed.connect(self._update)
         session.looked.connect(self._inspect)
         for signal in (session.tuned, session.replaced):
@@ -200,10 +202,6 @@ class PlaygroundPage(PageWidget):
     def _begin_with(self, text: str) -> None:
         self.session.edit(text)
         self.session.write()
-
-    def _begin_anew(self) -> None:
-        self.session.edit("")
-        self._edit()
 
     def _turn_mode(self) -> None:
         self.show_mode(WRITE if self.mode.current() == LOOK else LOOK)

@@ -32,6 +32,7 @@ DEFAULT_SAMPLING = SamplingConfig(temperature=0.8, top_p=0.92, seed=7)
 MAX_TOKENS = 60
 _FLUSH_MS = 30
 _RESTART_MS = 150
+_BLANK_MS = 150
 _UNDO_STEPS = 50
 _FINISHES = {"end": "The model ended the document here.", "stop": "A stop text was reached."}
 
@@ -73,8 +74,10 @@ class Session(QObject):
         self._viewed: tuple[Distribution, SamplingConfig, Distribution] | None = None
         self._fresh: list[TextToken] = []
         self._past: list[tuple[list[TextToken], str]] = []
+        self._typing = False  # what is being typed is one change to Undo
         self._flush_timer = self._timer(_FLUSH_MS, self._flush)
         self._restart_timer = self._timer(_RESTART_MS, self._restart)
+        self._blank_timer = self._timer(_BLANK_MS, self.looked.emit)
 
     def _timer(self, milliseconds: int, receiver: Callable[[], None]) -> QTimer:
         timer = QTimer(self, singleShot=True, interval=milliseconds)
@@ -137,10 +140,17 @@ class Session(QObject):
 
     def edit(self, text: str) -> None:
         """The whole text as it was edited. Tokens before the first change stay as they are."""
+        self.type(text)
+        self._typing = False
+
+    def type(self, text: str) -> None:
+        """As `edit`, while a person goes on typing: for Undo it is one change up to the next `edit`."""
         if text == self.text:
             return
         self._halt()
-        self._remember()
+        if not self._typing:
+            self._remember()
+        self._typing = True
         kept, rest = after_edit(self.tokens, text)
         self._set(kept, rest)
 
@@ -162,6 +172,7 @@ class Session(QObject):
     def undo(self) -> None:
         if self._past:
             self._halt()
+            self._typing = False
             tokens, draft = self._past.pop()
             self._set(tokens, draft)
 
@@ -231,6 +242,7 @@ class Session(QObject):
             self._understand(item)
         elif isinstance(item, Distribution):
             self._flush()
+            self._blank_timer.stop()
             self.next = item
             self.writing = False
             self.looked.emit()
@@ -270,6 +282,7 @@ class Session(QObject):
             make_room(self.tokens)
             self.appended.emit(first)
             if self.selected is None:
+                self._blank_timer.stop()
                 self.looked.emit()
 
     def _done(self) -> None:
@@ -294,12 +307,14 @@ class Session(QObject):
         self.selected, self.next = None, None
         self.noted.emit("")
         self.replaced.emit()
-        self.looked.emit()
         self.changed.emit()
         if ask:
             self.look_ahead()
+        # What the model expects comes in a moment as a rule: until then the bars stay, rather than go and come.
+        self._blank_timer.start()
 
     def _remember(self) -> None:
+        self._typing = False
         self._past.append((list(self.tokens), self.draft))
         del self._past[:-_UNDO_STEPS]
 

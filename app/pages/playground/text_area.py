@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -28,15 +28,17 @@ from app.widgets.token_view import Colouring, TokenChip, TokenView
 
 SIZE, LINE, CHIP = 17, 36, 28
 _EDGES = 6
+_REST_MS = 250
 PLACEHOLDER = "Write a beginning. The model goes on from there."
 _WORDS = re.compile(r"\s*\S+|\s+")
 
 
 class TextArea(QStackedWidget):
-    """editing(): a person begins to change the text. edited(text): they are done.
+    """editing(): a person begins to change the text. typed(text): they rest for a moment. edited(text): they are done.
     write_asked(): Ctrl+Enter. clicked(index), hovered(index): of a token."""
 
     editing = Signal()
+    typed = Signal(str)
     edited = Signal(str)
     write_asked = Signal()
     clicked = Signal(int)
@@ -55,7 +57,11 @@ class TextArea(QStackedWidget):
         self.view.edit_asked.connect(self.edit)
         self.editor.finished.connect(self._on_finished)
         self.editor.write_asked.connect(self.write_asked)
+        self.editor.textChanged.connect(self._on_typed)
         self._text = ""
+        self._typing = False  # a person is in the middle of changing the text
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self._tell_typed)
         self.setMinimumHeight(2 * LINE + _EDGES)
 
     @property
@@ -64,16 +70,15 @@ class TextArea(QStackedWidget):
 
     def show_text(self, chips: Sequence[TokenChip], draft: str, text: str) -> None:
         """Another text. draft: what stands behind the tokens and was not read yet. text: all of it."""
-        typing = self.editor.hasFocus() and self.editor.toPlainText() not in (self._text, text)
         self._text = text
         self.view.set_tokens([*chips, *_words(draft)])
-        if not typing:  # never take away what a person is in the middle of
-            self.editor.set_text(text)
+        if not self._typing:  # never take away what a person is in the middle of
+            self._set_editor(text)
             self.setCurrentWidget(self.view if text else self.editor)
 
     def append(self, first: int, chips: Sequence[TokenChip], text: str) -> None:
         """Tokens from index `first` on came, in the place of what was not read yet."""
-        if self.is_editing and self.editor.toPlainText() in (self._text, text):
+        if not self._typing:
             self.setCurrentWidget(self.view)
         self._text = text
         if len(self.view.tokens) > first:
@@ -89,17 +94,38 @@ class TextArea(QStackedWidget):
         """Opens the editor with the caret at a character; anchor: the other end of what is selected.
         key: what was typed to get there; it replaces the selection."""
         self.editing.emit()
-        self.editor.set_text(self._text)
+        if not self._typing:
+            self._set_editor(self._text)
+        self._typing = True
         self.setCurrentWidget(self.editor)
         self.editor.begin(position, key, position if anchor is None else anchor)
 
     def leave(self) -> None:
         """Closes the editor and keeps what was typed; an empty text stays open for typing."""
         if self.is_editing:
+            self._typing = False
+            self._rest.stop()
             text = self.editor.toPlainText()
             if text:
                 self.setCurrentWidget(self.view)
             self.edited.emit(text)
+
+    def _set_editor(self, text: str) -> None:
+        self.editor.blockSignals(True)
+        self.editor.set_text(text)
+        self.editor.blockSignals(False)
+
+    def _on_typed(self) -> None:
+        """An empty text is told at once: what belonged to the old one must not stand beside it."""
+        self._typing = True
+        if self.editor.document().isEmpty():
+            self._tell_typed()
+        else:
+            self._rest.start()
+
+    def _tell_typed(self) -> None:
+        self._rest.stop()
+        self.typed.emit(self.editor.toPlainText())
 
     def _on_finished(self) -> None:
         self.leave()

@@ -22,6 +22,7 @@ from app.widgets.panel import Panel
 from app.widgets.token_view import Colouring, TokenChip
 from app.widgets.token_view_words import visible
 
+NEW_WORDS = "Begin a new text; Undo brings this one back  (Ctrl+Shift+N)"
 _SCALES = {
     Colouring.PROBABILITY: ("0", "1", "thick line: a surprise"),
     Colouring.ENTROPY: ("0", "6 bits", "thick line: much doubt"),
@@ -36,6 +37,7 @@ class TextPanel(Panel):
 
     suggested = Signal(str)
     write_asked = Signal()
+    new_asked = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Text", margins=(20, 12, 20, 14), parent=parent)
@@ -49,6 +51,7 @@ class TextPanel(Panel):
         for choice in (Colouring.PROBABILITY, Colouring.ENTROPY, Colouring.POSITION, Colouring.NONE):
             self.colouring.add(choice.value, data=choice)
         self.scale = ScaleLegend()
+        self.new = Button("New", icon="ph.file-plus", small=True, tooltip=NEW_WORDS)
         self.undo = Button("Undo", icon="ph.arrow-u-up-left", small=True, tooltip="Take the last change back  (Ctrl+Z)")
         self.step = Button("Step", icon="ph.skip-forward", small=True, tooltip="Write one token  (Ctrl+.)")
         self.note = Label(role="muted", size=11)
@@ -62,7 +65,7 @@ class TextPanel(Panel):
         self.add_left(self.colouring)
         self.add_left(self.scale)
         self._seed = Label(role="muted", size=11)
-        for control in (self._seed, self.undo, self.step):
+        for control in (self._seed, self.new, self.undo, self.step):
             self.add_control(control)
         self._suggestion_row = row = QHBoxLayout(self._suggestions)
         row.setContentsMargins(0, 0, 0, 0)
@@ -86,12 +89,14 @@ class TextPanel(Panel):
         session.looked.connect(self._mark)
         session.noted.connect(self.note.setText)
         self.area.editing.connect(session.stop)
+        self.area.typed.connect(session.type)
         self.area.edited.connect(session.edit)
         self.area.write_asked.connect(self.write_asked)
         self.area.clicked.connect(session.select)
         self.area.hovered.connect(self._tell)
         self.doubt.clicked.connect(lambda bar: session.select(self._written[bar]))
-        self.undo.clicked.connect(session.undo)
+        self.new.clicked.connect(self.new_asked)
+        self.undo.clicked.connect(self.take_back)
         self.step.clicked.connect(lambda: self.write(1))
         self.colouring.currentIndexChanged.connect(lambda _: self._recolour())
 
@@ -99,6 +104,17 @@ class TextPanel(Panel):
         """Takes what is being typed, then lets the model go on."""
         self.area.leave()
         self._session.write(count)
+
+    def take_back(self) -> None:
+        """Undo; what is being typed counts as a change."""
+        self.area.leave()
+        self._session.undo()
+
+    def begin_anew(self) -> None:
+        """Empties the text, ready to type."""
+        self.area.leave()
+        self._session.edit("")
+        self.area.edit(0)
 
     def set_compact(self, compact: bool) -> None:
         """Only the text, coloured by where a token looks."""
@@ -197,6 +213,7 @@ class TextPanel(Panel):
         session = self._session
         self.area.view.set_streaming(session.writing)
         self._seed.setText(f"seed {session.sampling.seed}")
+        self.new.setEnabled(bool(session.text))
         self.undo.setEnabled(session.can_undo)
         self.step.setEnabled(session.source is not None and session.source.begun and not session.writing)
         empty = not session.text and not session.writing
@@ -209,7 +226,8 @@ class TextPanel(Panel):
             pace = milliseconds_a_token(session.tokens)
             words += [] if math.isnan(pace) else [f"{pace:.1f} ms a token"]
         length = facts.context_length if facts else 0
-        self.meter.show_use(len(session.tokens) - written, written, length, tuple(words))
+        if not session.draft:  # how many tokens that is, the model's tokenizer says in a moment
+            self.meter.show_use(len(session.tokens) - written, written, length, tuple(words))
 
     def _tell(self, index: int) -> None:
         """A line about the token under the pointer."""
