@@ -99,6 +99,11 @@ class TokenView(QAbstractScrollArea):
         if follow:
             bar.setValue(bar.maximum())
 
+    def follow(self) -> None:
+        """Brings the end into view; what is appended keeps it there until a person scrolls away from it."""
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.maximum())
+
     def truncate(self, count: int) -> None:
         """Keeps the first `count` tokens."""
         del self._tokens[count:], self._painter.values[count:]
@@ -221,7 +226,11 @@ class TokenView(QAbstractScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        bar = self.verticalScrollBar()
+        at_end = self._streaming and bar.value() >= bar.maximum() - 2
         self._lay_out(0)
+        if at_end:
+            self.follow()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.PaletteChange:

@@ -226,6 +226,23 @@ def test_everything_follows_the_text_while_it_is_typed(page, qtbot):
     assert len(page.session.tokens) == len("Mira Toll ") + 8
 
 
+def test_the_newest_line_stays_in_view_unless_the_reader_scrolled(page, qtbot):
+    bar = page.text.area.view.verticalScrollBar()
+    page.session.edit("Mira Toll was born in Anvik. " * 30)
+    qtbot.waitUntil(lambda: not page.session.draft, timeout=5_000)
+    bar.setValue(0)
+    assert bar.maximum() > 0
+    page.session.max_tokens = 120
+    page.write()
+    assert bar.value() == bar.maximum()
+    qtbot.waitUntil(lambda: not page.session.writing, timeout=10_000)
+    assert bar.value() == bar.maximum()
+    page.session.write(60)
+    bar.setValue(0)
+    qtbot.waitUntil(lambda: not page.session.writing, timeout=10_000)
+    assert bar.value() == 0
+
+
 def test_escape_stops_and_keeps_what_came(page, qtbot):
     page.session.edit("Mira")
     page.session.max_tokens = 2000

@@ -112,8 +112,8 @@ class PlaygroundPage(PageWidget):
         column.setSpacing(M)
         column.addWidget(self.banner)
         column.addWidget(self.notice)
-        column.addWidget(self.text, 11)
-        column.addWidget(self._lower, 13)
+        column.addWidget(self.text, 1)  # as tall as the settings below leave it, up to half
+        column.addWidget(self._lower, 1)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(work)
         layout = QVBoxLayout(self)

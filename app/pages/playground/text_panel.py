@@ -103,6 +103,7 @@ class TextPanel(Panel):
     def write(self, count: int | None = None) -> None:
         """Takes what is being typed, then lets the model go on."""
         self.area.leave()
+        self.area.view.follow()
         self._session.write(count)
 
     def take_back(self) -> None:
