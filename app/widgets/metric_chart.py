@@ -174,7 +174,7 @@ class SmallChart(Panel):
 
     words: value -> (number, unit), for now and for the step under the crosshair. left: what stands under the
     left end, made from the bounds of the y axis; right: a fixed note under the right one. narrow: the title where
-    there is little room; units then go too.
+    there is little room; units then go too. least: the y axis holds at least this range.
     """
 
     def __init__(
@@ -187,13 +187,14 @@ class SmallChart(Panel):
         right: str = "",
         narrow: str = "",
         from_zero: bool = True,
+        least: tuple[float, float] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent=parent, margins=(10, 8, 10, 6))
         self._link, self._trace, self._words, self._extra = link, trace, words, ""
         self.setAccessibleName(title)
         self.setMinimumWidth(150)
-        self.plot = MetricPlot(link, [trace], compact=True, from_zero=from_zero)
+        self.plot = MetricPlot(link, [trace], compact=True, from_zero=from_zero, least=least)
         self.plot.setAccessibleName(title)
         self._readout = Readout("", size=15, right=True)
         self._foot_left, self._foot_right = Label("", "muted", 11), Label(right, "muted", 11)

@@ -64,7 +64,8 @@ class Shown:
 class MetricPlot(PointedPlot):
     """Lines of one unit over a shared x axis. compact: no numbers on the axes, for small charts.
 
-    from_zero: the y axis begins at 0. Repaints by itself when the link changes; call `data_changed` for new points.
+    from_zero: the y axis begins at 0; least: it holds at least this range. Repaints by
+    itself when the link changes; call `data_changed` for new points.
     drawn: a picture was made of the newest data.
     """
 
@@ -80,9 +81,11 @@ class MetricPlot(PointedPlot):
         compact: bool = False,
         log: bool = False,
         from_zero: bool = False,
+        least: tuple[float, float] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(link, parent)
+        self._least = least
         self.traces = tuple(traces)
         self.log, self.compact, self.from_zero = log, compact, from_zero
         self.planned: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
@@ -192,6 +195,8 @@ class MetricPlot(PointedPlot):
         low, high = float(values.min()), float(values.max())
         if self.from_zero and not self.log:
             low = min(low, 0.0)
+        if self._least is not None:
+            low, high = min(low, self._least[0]), max(high, self._least[1])
         if self.log:
             low, high = math.log10(low), math.log10(high)
         spread = (high - low) or max(abs(high), 1e-6) * 0.2

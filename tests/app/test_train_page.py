@@ -291,6 +291,10 @@ def test_the_dials_start_a_run_of_their_own(
     folder = write_run(desk, RunState.DONE, STEPS)
     follow(qtbot, page, desk, folder, STEPS)
     gap = page.view.gap
+    plot = gap.dropout._plot
+    held = plot._place(plot.dots[0]).y()
+    assert plot.height() / 2 < held < plot.height() - 12  # a gap of 0.02 lies low, and not on the dial's name
+    assert page.view.charts.gap.plot._fit(np.array([0.02])) == (-0.1, pytest.approx(0.3))
     assert not gap._button.isEnabled()
     gap.dropout.set_number(0.2)
     assert gap._button.isEnabled()

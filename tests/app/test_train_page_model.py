@@ -14,6 +14,7 @@ import pytest
 
 from app.pages.train import inspections
 from app.pages.train.gap_history import comparable_gaps, last_validation
+from app.pages.train.gap_words import gap_words
 from app.pages.train.run_model import TrainRun
 from app.pages.train.settings_panel import effective_values, value_words
 from app.pages.train.start_plan import look_ahead, wants_text
@@ -278,6 +279,23 @@ def test_only_runs_that_differ_in_the_dials_are_compared(workspace: Workspace) -
     (workspace.runs / "torn" / "4-pretrain" / "plan.json").write_text("{")
     found = comparable_gaps(workspace, plan(), mine)
     assert [(past.name, past.dropout, round(past.gap, 3)) for past in found] == [("dropped", 0.2, 0.04)]
+
+
+def test_a_gap_is_said_as_it_is_at_that_point_of_the_run() -> None:
+    said = [
+        gap_words(*at)
+        for at in (
+            (math.nan, 0.0, 0.0),
+            (0.01, 0.1, 0.2),
+            (-0.015, 1.0, 1.2),  # what a first run ends with
+            (-0.08, 1.0, 1.2),
+            (0.045, 0.1, 0.2),
+            (0.1, 0.9, 3.0),
+            (0.4, 0.9, 9.0),
+        )
+    ]
+    starts = ("Told", "As good", "It does as well", "No sign", "It has read nothing twice", "It begins", "It learns")
+    assert [words.startswith(start) for words, start in zip(said, starts, strict=True)] == [True] * len(said)
 
 
 def test_a_void_validation_does_not_count(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.pages.train import inspections
+from app.pages.train import gap_words, inspections
 from app.pages.train.run_model import TrainRun
 from app.theme.type import M
 from app.widgets.inspection import Inspection
@@ -50,7 +50,9 @@ class TrainCharts(QWidget):
             "dips: validation",
             "Tokens/s",
         )
-        self.gap = self._small("Validation gap", Trace(run.gap, "gap"), _gap_words, "near 0 is good")
+        self.gap = self._small(
+            "Validation gap", Trace(run.gap, "gap"), _gap_words, "near 0 is good", least=gap_words.SCALE
+        )
         self.loss.log_key.setContext(Qt.ShortcutContext.WindowShortcut)  # one key, wherever the focus is on this page
         self._connect_inspector()
         small = QHBoxLayout()
@@ -100,8 +102,9 @@ class TrainCharts(QWidget):
         words: Callable[[float], tuple[str, str]],
         right: str = "",
         narrow: str = "",
+        least: tuple[float, float] | None = None,
     ) -> SmallChart:
-        chart = SmallChart(title, self.link, trace, words, right=right, narrow=narrow)
+        chart = SmallChart(title, self.link, trace, words, right=right, narrow=narrow, least=least)
         chart.setFixedHeight(112)
         return chart
 

@@ -10,12 +10,15 @@ from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
+from app.pages.train.gap_words import SCALE
 from app.theme.palette import colors
 from app.theme.type import font
 from app.widgets.metric_chart_paint import crisp, dotted
 from app.widgets.slider import Dial, Slider
 
 _NEAR = 6.0
+_TOP, _FOOT = 8, 14
+_SCALE_WIDTH = 24
 
 
 @dataclass(frozen=True)
@@ -70,34 +73,40 @@ class _Dots(QWidget):
         return QSize(120, 64)
 
     def _scale(self) -> tuple[float, float]:
+        """The same for every run; only a gap beyond it makes it larger."""
         gaps = [dot.gap for dot in self.dots]
-        low, high = min([0.0, *gaps]), max([0.01, *gaps])
-        return low, high + 0.15 * (high - low)
+        return min([SCALE[0], *gaps]), max([SCALE[1], *gaps])
+
+    def _y_of(self, gap: float) -> float:
+        low, high = self._scale()
+        return _TOP + (self.height() - _TOP - _FOOT) * (high - gap) / (high - low)
 
     def _place(self, dot: Dot) -> QPointF:
-        low, high = self._scale()
-        room = self.height() - 18
-        return QPointF(self._slider.x_of(dot.value), 8 + room * (1 - (dot.gap - low) / (high - low)))
+        return QPointF(self._slider.x_of(dot.value), self._y_of(dot.gap))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         p = colors(self)
         painter = QPainter(self)
-        low, high = self._scale()
-        zero = crisp(8 + (self.height() - 18) * (1 - (0.0 - low) / (high - low)))
-        painter.setPen(QPen(QColor(p.hairline), 1))
-        painter.drawLine(QLineF(0, zero, self.width(), zero))
+        painter.setFont(font(10))
+        _, high = self._scale()
+        for gap in (0.0, high):
+            row = crisp(self._y_of(gap))
+            painter.setPen(QPen(QColor(p.hairline), 1))
+            painter.drawLine(QLineF(0, row, self.width() - _SCALE_WIDTH, row))
+            box = QRectF(self.width() - _SCALE_WIDTH, row - 8, _SCALE_WIDTH, 16)
+            painter.setPen(QColor(p.muted))
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{gap:.2g}")
         column = crisp(self._slider.x_of(self._slider.number()))
         painter.setPen(dotted(p.border))
         painter.drawLine(QLineF(column, 4, column, self.height()))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(font(10))
         for dot in sorted(self.dots, key=lambda dot: dot.focus):
             at = self._place(dot)
             painter.setPen(QPen(QColor(p.focused if dot.focus else p.muted), 1.5))
             painter.setBrush(QColor(p.focused if dot.focus else p.surface))
             painter.drawEllipse(at, 3.5 if dot.focus else 3.0, 3.5 if dot.focus else 3.0)
             if dot.focus:
-                right = at.x() + 60 < self.width()
+                right = at.x() + 60 < self.width() - _SCALE_WIDTH
                 box = QRectF(at.x() + 8 if right else at.x() - 58, at.y() - 8, 50, 16)
                 side = Qt.AlignmentFlag.AlignLeft if right else Qt.AlignmentFlag.AlignRight
                 painter.setPen(QColor(p.text))

@@ -12,22 +12,17 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from app.pages.train import inspections
 from app.pages.train.dial_effect import DialEffect, Dot
 from app.pages.train.gap_history import PastGap, comparable_gaps
+from app.pages.train.gap_words import gap_words
 from app.pages.train.run_model import TrainRun
 from app.theme.type import L, M
 from app.widgets.buttons import Button
 from app.widgets.label import Label
 from app.widgets.panel import Panel
 from app.widgets.readout import Readout
+from engine.events import RunState
 from engine.store.workspace import Workspace
 
 _SUBTITLE = "validation minus train, and its two dials"
-# Gap in nats per token up to which each sentence holds.
-_WORDS = (
-    (-0.01, "Text that it never saw costs it even less than what it read: it has hardly begun."),
-    (0.03, "It does as well on text that it never saw: it learns rules, not sentences."),
-    (0.15, "It begins to know its text. More dropout or weight decay would hold it back."),
-    (math.inf, "It learns its text by heart. It needs more text, more dropout or more weight decay."),
-)
 
 
 class GapPanel(Panel):
@@ -111,9 +106,10 @@ class GapPanel(Panel):
     def show_run(self) -> None:
         gap = self._run.gap.last
         self._value.set_value(f"{gap:+.3f}" if math.isfinite(gap) else "–")
-        words = next((text for limit, text in _WORDS if gap <= limit), "Told at the first look at held-out text.")
-        self._words.setText(words)
-        plan = self._run.plan
+        run = self._run
+        share = 1.0 if run.state is RunState.DONE else run.share or 0.0
+        self._words.setText(gap_words(gap, share, run.epochs))
+        plan = run.plan
         if plan is not None:
             dropout, decay = plan["model"]["dropout"], plan["training"]["weight_decay"]
             alike = [p for p in self._past if p.weight_decay == decay]
