@@ -66,8 +66,8 @@ def test_equals_the_warpers_of_transformers(logits: np.ndarray, sampling: Sampli
     borders = np.cumsum(np.sort(ours.before)[::-1])
     if np.array_equal(ours.after > 0, theirs > 0):
         np.testing.assert_allclose(ours.after, theirs, rtol=1e-9, atol=1e-12)
-    else:  # the share stands on the border to the last bit: both answers are right, and differ by one token, or by several
-        differ = (ours.after > 0) != (theirs > 0)  # that together weigh less than the last bit of a sum near 1
+    else:  # the share stands on the border to the last bit: both answers are right, and differ by one token, or by
+        differ = (ours.after > 0) != (theirs > 0)  # several that together weigh less than the last bits of a sum near 1
         assert differ.sum() == 1 or ours.before[differ].sum() < 1e-12, borders
 
 
