@@ -73,7 +73,7 @@ def test_it_writes_where_it_suggests(dialog: ExportDialog, choose: str, file: st
     assert folder.parent == dialog._desk.workspace.root / "exports" and folder.name.endswith(dialog.forms.kind)
     dialog.export_button.click()
     assert not dialog.forms.isEnabled() and dialog.bar.isVisible()
-    qtbot.waitUntil(lambda: dialog.done_with is not None and dialog.show_button.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.done_with is not None and dialog.show_button.isVisible(), timeout=60_000)
     assert (folder / file).is_file()
     assert dialog.words.text().startswith("Written: ") and dialog.cancel_button.text() == "Close"
 
@@ -101,7 +101,7 @@ def test_a_place_that_is_taken_is_told_and_another_can_be_given(
     assert dialog.forms.isEnabled() and dialog.export_button.isEnabled() and not dialog.bar.isVisible()
     dialog.where.setText(str(tmp_path / "free"))
     dialog.begin()
-    qtbot.waitUntil(lambda: dialog.done_with is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.done_with is not None, timeout=60_000)
 
 
 def test_cancel_ends_the_work_and_leaves_nothing(dialog: ExportDialog, tmp_path: Path, qtbot: QtBot) -> None:
