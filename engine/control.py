@@ -10,6 +10,8 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 REQUESTS = ("pause", "resume", "stop", "checkpoint", "learning_rate_scale")
@@ -38,6 +40,7 @@ class Control:
         self._checkpoint = False
         self._scale = 1.0
         self._next_poll = 0.0
+        self._handed_over = False
 
     def pause(self) -> None:
         self._apply("pause", 0.0)
@@ -78,7 +81,26 @@ class Control:
             asked, self._checkpoint = self._checkpoint, False
             return asked
 
+    @contextmanager
+    def handed_over(self) -> Iterator[None]:
+        """Meanwhile another process reads the folder; what is wished here is left there for it."""
+        if self._folder is None:
+            raise ValueError("only a control with a folder can be handed over")
+        if self._paused:
+            post(self._folder, "pause")
+        if self._scale != 1.0:
+            post(self._folder, "learning_rate_scale", self._scale)
+        self._handed_over = True
+        try:
+            yield
+        finally:
+            self._handed_over = False
+
     def _apply(self, request: str, value: float) -> None:
+        if self._handed_over and self._folder is not None:
+            post(self._folder, request, value)
+            if request == "checkpoint":
+                return
         with self._lock:
             if request == "pause":
                 self._paused = True
@@ -93,7 +115,7 @@ class Control:
 
     def _poll(self) -> None:
         now = time.monotonic()
-        if self._folder is None or now < self._next_poll:
+        if self._folder is None or self._handed_over or now < self._next_poll:
             return
         self._next_poll = now + _POLL_SECONDS
         if not self._folder.is_dir():

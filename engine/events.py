@@ -191,6 +191,17 @@ class Compiled(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProcessesMeasured(Event):
+    """How several processes shared the steps since the last such event; one number for each of them.
+
+    tokens_per_second: of its own share, while it computed. waiting: share of its time, 0 to 1, that synchronising the
+    gradients added to that, waiting for slower processes included."""
+
+    tokens_per_second: tuple[float, ...]
+    waiting: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class HealthAlarm(Event):
     """The run paused itself. cause: "nan", "inf", "exploding", "disk"."""
 

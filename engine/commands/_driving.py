@@ -9,13 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.commands._display import Display
 from engine.commands._output import note, say_json
 from engine.control import Control
 from engine.events import ArtifactReady, HealthAlarm, RunState, StepMetrics, Validation
+from engine.launch.following import START_AGAIN, end_with_starter, leave
 from engine.launch.local import RecipeRun, Worker
+from engine.launch.torchrun import is_leader
+
+if TYPE_CHECKING:
+    from engine.training.distributed import Group
 
 INTERRUPTED = 130
 
@@ -35,19 +40,40 @@ class Interrupt:
         note("Stopping: what was learned is being saved. Ctrl-C again aborts.")
 
 
-def drive_to_end(run: RecipeRun, device: str, threads: int, seed: int) -> int:
+def drive_to_end(run: RecipeRun, device: str, threads: int, seed: int, processes: int = 1) -> int:
     """Runs what is not done yet and prints the summary. Returns the exit code: 0, 1 after a failure or an alarm, 130
-    after Ctrl-C. Raises CutawayError when the run cannot begin, KeyboardInterrupt at the second Ctrl-C."""
+    after Ctrl-C. Raises CutawayError when the run cannot begin, KeyboardInterrupt at the second Ctrl-C.
+
+    As the first of several processes that torchrun started it calls the others, and ends the process itself.
+    """
     control = Control(run.control_folder)
-    worker = Worker(run, control, device, threads, seed)
+    group = _join(control) if is_leader() else None
+    worker = Worker(run, control, device, threads, seed, processes, group)
     alarmed = False
     with _interruptible() as interrupt:
         alarmed = _drive(worker, control, interrupt)
     summary = summarise(run)
     say_json(summary)
-    if alarmed or summary["state"] == RunState.FAILED.value:
+    code = _exit_code(str(summary["state"]), alarmed=alarmed, asked=interrupt.asked)
+    if group is not None:
+        group.call({})
+        leave(code)
+    return code
+
+
+def _exit_code(state: str, *, alarmed: bool, asked: bool) -> int:
+    if state == RunState.STARTING.value:
+        return START_AGAIN
+    if alarmed or state == RunState.FAILED.value:
         return 1
-    return INTERRUPTED if interrupt.asked and summary["state"] != RunState.DONE.value else 0
+    return INTERRUPTED if asked and state != RunState.DONE.value else 0
+
+
+def _join(control: Control) -> Group:
+    from engine.training.distributed import Group
+
+    end_with_starter(control)
+    return Group()
 
 
 def refuse_missing_device(device: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.errors import CutawayError
 from engine.launch.local import RecipeRun
+from engine.launch.torchrun import MOST_PROCESSES
 from engine.store.workspace import MARK, Workspace, default_workspace, open_workspace
 
 RUN_HELP = "a run's or an imported model's folder, its name in the workspace, or \"latest\""
@@ -20,6 +21,19 @@ def add_workspace(parser: ArgumentParser) -> None:
 def add_machine(parser: ArgumentParser, device: str | None = "auto") -> None:
     parser.add_argument("--device", default=device, help="auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: 0, the physical cores)")
+
+
+def add_processes(parser: ArgumentParser) -> None:
+    words = f"train in so many processes, one for each GPU, up to {MOST_PROCESSES} (default: 1)"
+    parser.add_argument("--processes", type=process_count, default=1, metavar="N", help=words)
+
+
+def process_count(text: str) -> int:
+    """Raises ValueError, which argparse puts into words, for what is no sensible number of processes."""
+    value = int(text)
+    if not 1 <= value <= MOST_PROCESSES:
+        raise ValueError(text)
+    return value
 
 
 def workspace_of(arguments: Namespace) -> Workspace:

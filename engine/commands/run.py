@@ -6,9 +6,11 @@ from argparse import ArgumentParser, Namespace
 
 from engine.commands._driving import drive_to_end, refuse_missing_device
 from engine.commands._output import note
-from engine.commands._places import add_machine, add_workspace, workspace_of
+from engine.commands._places import add_machine, add_processes, add_workspace, workspace_of
+from engine.launch.following import follow
 from engine.launch.local import RecipeRun
 from engine.launch.recipe import load_recipe, parse_override, preset_names
+from engine.launch.torchrun import is_follower
 
 HELP = "run a recipe: raw text becomes a model"
 
@@ -20,6 +22,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="STAGE.KEY=VALUE", dest="changes", help=words)
     parser.add_argument("--seed", type=seed, default=1, help="the same seed gives the same model (default: 1)")
     add_machine(parser)
+    add_processes(parser)
 
 
 def seed(text: str) -> int:
@@ -31,9 +34,11 @@ def seed(text: str) -> int:
 
 
 def run(arguments: Namespace) -> int:
+    if is_follower():
+        follow()
     recipe = load_recipe(arguments.recipe, dict(parse_override(text) for text in arguments.changes))
     refuse_missing_device(arguments.device)
     begun = RecipeRun.create(workspace_of(arguments), recipe)
     note(f"{recipe.name}: {recipe.description}" if recipe.description else recipe.name)
     note(f"  in {begun.folder}")
-    return drive_to_end(begun, arguments.device, arguments.threads, arguments.seed)
+    return drive_to_end(begun, arguments.device, arguments.threads, arguments.seed, arguments.processes)

@@ -9,25 +9,29 @@ runs/first-words-20261121-091402/
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.control import Control
 from engine.errors import CutawayError
 from engine.events import ArtifactReady, Event, RunState
 from engine.launch.recipe import Recipe, StageSpec, recipe_from_json
+from engine.launch.torchrun import Share, drive_many
 from engine.pipeline.drive import drive
 from engine.pipeline.stage import Context
 from engine.store.artifact import Artifact, open_artifact
 from engine.store.files import explain_os_error, read_json, write_json
 from engine.store.machine import read_machine, write_machine
-from engine.store.run_folder import RunFolder, RunRecord, Status
+from engine.store.run_folder import RunFolder, RunRecord, Status, writer
 from engine.store.workspace import FOLDERS, Workspace
+
+if TYPE_CHECKING:
+    from engine.training.distributed import Group
 
 
 @dataclass(frozen=True)
@@ -71,20 +75,37 @@ class RecipeRun:
                 return status
         return statuses[-1]
 
-    def work(self, control: Control, *, device: str = "auto", threads: int = 0, seed: int = 1) -> Iterator[Event]:
+    def work(
+        self, control: Control, *, device: str = "auto", threads: int = 0, seed: int = 1, processes: int = 1
+    ) -> Iterator[Event]:
         """Runs what is not done yet. The generator ends early when a stage is stopped or fails."""
-        return Worker(self, control, device, threads, seed).work()
+        return Worker(self, control, device, threads, seed, processes).work()
 
 
 class Worker:
-    """Carries artifacts from stage to stage. `context` is that of the stage at work, for whoever drives."""
+    """Carries artifacts from stage to stage. `context` is that of the stage at work, for whoever drives.
 
-    def __init__(self, run: RecipeRun, control: Control, device: str = "auto", threads: int = 0, seed: int = 1) -> None:
+    processes: how many to start for a stage that many can share. group: those that torchrun started, this one among
+    them; the others are told of each stage that they share.
+    """
+
+    def __init__(
+        self,
+        run: RecipeRun,
+        control: Control,
+        device: str = "auto",
+        threads: int = 0,
+        seed: int = 1,
+        processes: int = 1,
+        group: Group | None = None,
+    ) -> None:
         self.run = run
         self.control = control
         self.device = device
         self.threads = threads
         self.seed = seed
+        self.processes = processes
+        self.group = group
         self.index = 0
         self.context: Context | None = None
         self._parents: dict[str, Artifact] = {}
@@ -102,10 +123,22 @@ class Worker:
                 self._remember_duration(spec, folder)
                 self._take_output(folder)
 
+    def work_on(self, index: int) -> Iterator[Event]:
+        """One stage alone, whose run folder is there and after which somebody else goes on."""
+        self.context = self.prepare(index)
+        yield from self._drive_here(self.run.recipe.stages[index])
+
+    def prepare(self, index: int) -> Context:
+        """For a stage before which all are done."""
+        self.index = index
+        for earlier in range(index):
+            self._take_output(self.run.stage_folder(earlier))
+        return self._context(self.run.stage_folder(index))
+
     def _refuse_second_writer(self) -> None:
         for folder in self.run.stage_folders():
             status = folder.status()
-            if status.state not in (RunState.WAITING,) and not status.state.is_final and status.pid != os.getpid():
+            if status.state not in (RunState.WAITING,) and not status.state.is_final and status.pid != writer().pid:
                 raise CutawayError(
                     f"{self.run.folder.name} is already running.",
                     f"Process {status.pid} on {status.host} works on it.",
@@ -119,7 +152,25 @@ class Worker:
                 RunFolder.create(folder.path, self._record(spec, parents))
             except OSError as error:
                 raise explain_os_error(error, folder.path) from error
-        self.context = Context(
+        self.context = self._context(folder)
+        if self.processes > 1 and hasattr(spec.module, "follow"):
+            yield from drive_many(self._share(), self.processes, self.context)
+        else:
+            yield from self._drive_here(spec)
+
+    def _drive_here(self, spec: StageSpec) -> Iterator[Event]:
+        assert self.context is not None
+        if self.group is not None and hasattr(spec.module, "follow"):
+            self.group.call(asdict(self._share()))
+            self.context.group = self.group
+        yield from drive(spec.module, spec.config, self.context)
+
+    def _share(self) -> Share:
+        root, folder = str(self.run.workspace.root), str(self.run.folder)
+        return Share(folder, root, self.index, self.device, self.threads, self.seed)
+
+    def _context(self, folder: RunFolder) -> Context:
+        return Context(
             self.run.workspace,
             folder,
             self.control,
@@ -129,7 +180,6 @@ class Worker:
             self.threads,
             self.seed,
         )
-        yield from drive(spec.module, spec.config, self.context)
 
     def _remember_duration(self, spec: StageSpec, folder: RunFolder) -> None:
         """For the next estimate; what was only found again says nothing about the work."""

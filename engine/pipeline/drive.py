@@ -21,14 +21,16 @@ from engine.events import (
     StateChanged,
     Tick,
 )
-from engine.pipeline.stage import Context, StageConfig
+from engine.pipeline.stage import Context, Restart, StageConfig
 from engine.store.files import explain_os_error, refuses_to_write
 
 _PAUSE_TICK_SECONDS = 0.02
 
 
 class Recorder:
-    """Stamps events with working seconds (pauses not counted), appends them, keeps `status.json` fresh."""
+    """Stamps events with working seconds (pauses not counted), appends them, keeps `status.json` fresh.
+
+    left: another process writes of this run from now on."""
 
     def __init__(self, context: Context) -> None:
         self._folder = context.run_folder
@@ -38,6 +40,7 @@ class Recorder:
         self._running = True
         self.state = RunState.STARTING
         self.step = 0
+        self.left = False
 
     @property
     def seconds(self) -> float:
@@ -79,8 +82,8 @@ class Recorder:
         yield ended
 
     def close(self) -> None:
-        """For a run that is left before it said how it ended."""
-        if self.state.is_final:
+        """For a run that is left before it said how it ended, unless somebody goes on with it."""
+        if self.state.is_final or self.left:
             return
         try:
             self._folder.write_status(RunState.STOPPED, self.step, self.seconds)
@@ -134,6 +137,9 @@ def drive(stage: ModuleType, config: StageConfig, context: Context) -> Iterator[
             if context.control.paused:
                 yield from _wait_while_paused(recorder, context)
         yield from recorder.enter(RunState.DONE if complete else RunState.STOPPED)
+    except Restart as words:
+        yield from recorder.enter(RunState.STARTING, str(words))
+        recorder.left = True
     except Exception as error:
         with suppress(CutawayError):  # what the stage cannot save any more fails for the same reason
             stream.close()

@@ -6,6 +6,7 @@ A stage is a module in `engine/stages/` with
     OUTPUT: str                                 kind of the artifact it makes: "corpus", "tokenizer", "shards", "model"
     class Config(StageConfig)                   every field a dial: type, bounds, unit, one line of plain words
     run(config, context) -> Iterator[Event]     the work; ends with ArtifactReady unless it was stopped
+    follow(config, context) -> None             only where many processes can share the work: the part of all but one
 
 Importing a stage must not import torch: the window reads its Config before torch is there.
 Between two yields the driver may pause, stop asking, or look into the live model, so a stage yields `Tick()`
@@ -29,6 +30,11 @@ from engine.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from engine.generation.loaded import LoadedModel
+    from engine.training.distributed import Group
+
+
+class Restart(Exception):  # noqa: N818 not an error of the stage
+    """Raised by a stage that another process broke: whoever started this one will start it again."""
 
 
 class StageConfig(BaseModel):
@@ -49,6 +55,7 @@ class Context:
     name: of the recipe, for the folder names of artifacts. device: "auto", "cpu", "cuda", "mps".
     threads: CPU threads for torch, 0 for the machine's physical cores.
     live: set by a stage that trains, so that the driver can talk to the model between two yields.
+    group: the processes that share this stage's work; None for one.
     """
 
     workspace: Workspace
@@ -60,6 +67,7 @@ class Context:
     threads: int = 0
     seed: int = 1
     live: LoadedModel | None = None
+    group: Group | None = None
 
     def parent(self, kind: str) -> Artifact:
         """Raises CutawayError when no earlier stage made such an artifact."""

@@ -33,19 +33,21 @@ from engine.generation.sampling import SamplingConfig
 from engine.memory import keep_freed_memory
 from engine.model.transformer import Transformer
 from engine.model.weights import load_weights, weights
-from engine.pipeline.stage import Context
+from engine.pipeline.stage import Context, Restart
 from engine.stages import pretrain
 from engine.store.checkpoint import load_checkpoint, newest_valid, passed_over, prune_checkpoints, save_checkpoint
 from engine.store.files import read_json, write_json
 from engine.store.machine import read_machine, size_key, write_machine
 from engine.tokenizer.tokenizer import load_tokenizer
 from engine.training.compiled import compile_objective
+from engine.training.distributed import Ranks, is_lost
 from engine.training.loop import Data, Trainer
 from engine.training.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from engine.training.plan import Plan
 from engine.training.precision import Precision
 
 SAMPLE_TEMPERATURE = 0.7
+BEGINNING = "pretraining"
 
 
 class Pretraining:
@@ -55,8 +57,12 @@ class Pretraining:
         self.config = config
         self.context = context
         self.root = context.run_folder.checkpoints
+        self.group = context.group
         self.device = choose_device(context.device)
         self.threads = set_threads(context.threads)
+        if self.group is not None:
+            self.device = self.group.device(self.device)
+            self.threads = set_threads(self.group.threads(self.threads))
         keep_freed_memory()
         self.tokenizer = load_tokenizer(context.parent("tokenizer").folder)
         self.shards = TokenShards(context.parent("shards").folder)
@@ -70,11 +76,11 @@ class Pretraining:
         saved: dict[str, Any] = read_json(checkpoint / "state.json") if checkpoint else {}
         measured = measure_precision(self.device)
         precision = self._choose_precision(measured, saved.get("precision"))
-        self.trainer = self._build(precision, self._data())
+        self.build(precision)
         self._write_plan(measured, precision)
         yield from self._tell_damage(checkpoint)
         if checkpoint:
-            yield from self._go_on_from(checkpoint, saved)
+            yield from self.go_on_from(checkpoint, saved)
         elif any(isinstance(event, StepMetrics) for event in self.context.run_folder.all_events()):
             yield Resumed(step=0)  # it ended before its first checkpoint: what it told is void
         self.live = self.context.live = LoadedModel(
@@ -86,10 +92,10 @@ class Pretraining:
             step=self.trainer.step,
         )
         yield Notice(text=f"{describe(self.device)}, {precision.dtype}, bf16 measured {measured.speedup:.1f}x")
-        yield from self._compile()
+        yield from self._tell_others(precision, checkpoint)
         first, began = self.trainer.step, time.perf_counter()
         try:
-            for event in self.trainer.run():
+            for event in self._unbroken():
                 self.live.step = self.trainer.step
                 yield event
             if self.context.control.stopping:
@@ -105,6 +111,10 @@ class Pretraining:
         if self.trainer.step == self.plan.training.steps:
             yield self._ready()
 
+    def take_rows(self, micro_rows: int) -> None:
+        training = self.plan.training.model_copy(update={"micro_rows": micro_rows})
+        self.plan = self.plan.model_copy(update={"training": training})
+
     def _roomy(self, plan: Plan) -> Plan:
         """On a GPU as many rows at a time as fit, unless their number was set: it works best on much at once."""
         if self.device.type != "cuda" or plan.origins["micro_rows"] != "derived":
@@ -112,12 +122,40 @@ class Pretraining:
         free, _ = torch.cuda.mem_get_info(self.device)
         return plan.for_memory(free)
 
-    def _compile(self) -> Iterator[Event]:
-        if not self.config.compile:
+    def prepare(self) -> Iterator[Event]:
+        """What is to be done between loading weights and the first step, in every process."""
+        if self.config.compile:
+            yield Compiling(step=self.trainer.step)
+            self.compile_seconds = compile_objective(self.trainer)
+            yield Compiled(step=self.trainer.step, duration=self.compile_seconds)
+        self.trainer.objective = self.trainer.ranks.join(self.trainer.objective)
+
+    def _unbroken(self) -> Iterator[Event]:
+        """Prepares and trains. Another process that is lost in the meantime ends this one too, in words: with its own
+        error if it told one, else with Restart; or it makes no difference, because all are to stop."""
+        try:
+            yield from self.prepare()
+            yield from self.trainer.run()
+        except RuntimeError as error:
+            if self.group is None or not is_lost(error):
+                raise
+            failure = self.group.failure()
+            if failure is not None:
+                raise failure from error
+            if not self.context.control.stopping:
+                raise Restart("A process was lost. All begin again from the last checkpoint.") from error
+
+    def _tell_others(self, precision: Precision, checkpoint: Path | None) -> Iterator[Event]:
+        """What follows from this process's measurements and files must be the same in all."""
+        if self.group is None:
             return
-        yield Compiling(step=self.trainer.step)
-        self.compile_seconds = compile_objective(self.trainer)
-        yield Compiled(step=self.trainer.step, duration=self.compile_seconds)
+        name = checkpoint.name if checkpoint else None
+        micro_rows = self.plan.training.micro_rows
+        self.group.publish(BEGINNING, {"precision": precision.dtype, "checkpoint": name, "micro_rows": micro_rows})
+        if self.group.restarts:
+            step = f"step {self.trainer.step:,}" if checkpoint else "the beginning"
+            words = f"A process was lost, so all {self.group.size} were started again and go on from {step}."
+            yield Notice(step=self.trainer.step, text=words, level="warning")
 
     def _choose_precision(self, measured: Measurement, saved: str | None) -> Precision:
         """A resumed run keeps the precision that it began with: its losses must go on, not merely nearly."""
@@ -136,20 +174,22 @@ class Pretraining:
             tokens_per_byte=self.shards.facts.validation_tokens_per_byte,
         )
 
-    def _build(self, precision: Precision, data: Data) -> Trainer:
+    def build(self, precision: Precision) -> None:
+        data, control = self._data(), self.context.control
         precision.prepare()
         torch.manual_seed(self.context.seed)
         model = Transformer(self.plan.model).to(self.device)
-        return Trainer(
+        self.trainer = Trainer(
             model,
             build_optimizer(model, self.plan.training, precision),
             self.plan.training,
             data,
             precision,
-            self.context.control,
+            control,
             self.context.seed,
             sample=self._sample,
             save=self._save,
+            ranks=Ranks(self.group, control, self.device) if self.group is not None else None,
         )
 
     def _write_plan(self, measured: Measurement, precision: Precision) -> None:
@@ -163,12 +203,19 @@ class Pretraining:
             "train_tokens": self.shards.facts.train_tokens,
             "device": describe(self.device),
             "threads": self.threads,
+            "processes": self.group.size if self.group is not None else 1,
+            "alone": self._speed_alone(),
             "precision": precision.dtype,
             "bf16_speedup": measured.speedup,
             "peak_flops": measured.flops_per_second,
             "estimate": asdict(self.plan.expected(read_machine(self.context.workspace).flops_for(self._size))),
         }
         write_json(self.context.run_folder.path / "plan.json", facts)
+
+    def _speed_alone(self) -> float | None:
+        """Tokens per second that one process reached here with a model of about this size, None if none did."""
+        reached = read_machine(self.context.workspace).training_flops.get(size_key(self._size))
+        return reached / self.plan.model.flops_per_token() if reached else None
 
     @property
     def _size(self) -> int:
@@ -181,7 +228,7 @@ class Pretraining:
             words = f"the run goes on from {taken.name}" if taken else "the run begins anew"
             yield Notice(text=f"{names}, so {words}.", level="warning")
 
-    def _go_on_from(self, folder: Path, saved: dict[str, Any]) -> Iterator[Event]:
+    def go_on_from(self, folder: Path, saved: dict[str, Any]) -> Iterator[Event]:
         checkpoint = load_checkpoint(folder, ("model", "optimizer", "random"))
         load_weights(self.trainer.model, checkpoint.tensors["model"])
         restore_optimizer(self.trainer.model, self.trainer.optimizer, checkpoint.tensors["optimizer"])
@@ -249,7 +296,7 @@ class Pretraining:
 
     def _remember_speed(self, measured: Measurement, precision: Precision, first: int, seconds: float) -> None:
         done = self.trainer.step - first
-        if done < 20:
+        if done < 20 or self.group is not None:  # what is remembered is the speed of one process
             return
         reached = done * self.plan.batch_tokens * self.plan.model.flops_per_token() / seconds
         machine = read_machine(self.context.workspace)

@@ -73,3 +73,10 @@ def run(config: Config, context: Context) -> Iterator[Event]:
     from engine.stages._pretraining import Pretraining
 
     yield from Pretraining(config, context).run()
+
+
+def follow(config: Config, context: Context) -> None:
+    """The same in every process but the first of `context.group`."""
+    from engine.stages._pretraining_follower import follow
+
+    follow(config, context)

@@ -116,7 +116,7 @@ class RunFolder:
             offset = end
 
     def write_status(self, state: RunState, step: int, seconds: float, message: str = "") -> None:
-        me = psutil.Process()
+        me = writer()
         status = Status(state, step, seconds, message, me.pid, me.create_time(), socket.gethostname(), time.time())
         path = self.path / "status.json"
         try:
@@ -142,6 +142,12 @@ class RunFolder:
         if not status.state.is_final and status.state is not RunState.WAITING and not _writer_lives(status):
             return Status(**{**asdict(status), "state": RunState.DIED})
         return status
+
+
+def writer() -> psutil.Process:
+    """Who stands for a run: this process, or the torchrun that started it, which replaces processes that are lost."""
+    me = psutil.Process()
+    return (me.parent() or me) if "TORCHELASTIC_RUN_ID" in os.environ else me
 
 
 def _writer_lives(status: Status) -> bool:

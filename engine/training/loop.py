@@ -21,9 +21,10 @@ from engine.training.evaluate import bits_per_byte, mean_loss
 from engine.training.feed import Feed
 from engine.training.health import Health
 from engine.training.optimizers import set_learning_rate, withhold
-from engine.training.out_of_memory import is_out_of_memory, row_too_large, update_too_large
+from engine.training.out_of_memory import is_out_of_memory, row_too_large, rows_too_many, update_too_large
 from engine.training.plan import TrainingConfig
 from engine.training.precision import Precision
+from engine.training.ranks import Alone, Turn
 from engine.training.readings import LateReading, Reading
 from engine.training.schedule import learning_rate
 
@@ -47,6 +48,7 @@ class Trainer:
     objective: (inputs, targets) -> mean loss; what compiling or several devices wrap. micro_rows: of one forward
     pass; halved when memory runs out. late: numbers are read one step late, or when something is due, so that a GPU
     never waits for the program; what is not finite is withheld on the device then.
+    ranks: the other processes that train the same model, if there are any.
     sample, save: what to do when a sample or a checkpoint is due; they yield events of their own.
     """
 
@@ -62,6 +64,7 @@ class Trainer:
         *,
         sample: Callable[[], Iterator[Event]],
         save: Callable[[], Iterator[Event]],
+        ranks: Alone | None = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -72,6 +75,7 @@ class Trainer:
         self.seed = seed
         self.sample = sample
         self.save = save
+        self.ranks = ranks or Alone(control)
         self.step = 0
         self.scale = 1.0
         self.objective: torch.nn.Module = NextToken(model)
@@ -93,18 +97,25 @@ class Trainer:
     def run(self) -> Iterator[Event]:
         """Until the last step or until the control asks to stop; then the last complete step stands."""
         self.model.train()
-        self.scale = self.control.learning_rate_scale
-        while self.step < self.config.steps and not self.control.stopping:
+        self._agree()
+        self.scale = self.ranks.learning_rate_scale
+        while self.step < self.config.steps and not self.ranks.stopping:
             yield from self._apply_scale()
             before = self.step
             yield from self._one_step()
-            if self.step > before:
+            if self.step > before and (self.ranks.leads or self.ranks.together):
                 yield from self._between_steps()
+            self._agree()
         yield from self._read_now()
 
+    def _agree(self) -> None:
+        began = time.perf_counter()
+        self.ranks.agree()
+        self._busy += time.perf_counter() - began
+
     def _apply_scale(self) -> Iterator[Event]:
-        if self.control.learning_rate_scale != self.scale:
-            self.scale = self.control.learning_rate_scale
+        if self.ranks.learning_rate_scale != self.scale:
+            self.scale = self.ranks.learning_rate_scale
             yield ControlApplied(step=self.step, name="learning_rate_scale", value=self.scale)
 
     def _one_step(self) -> Iterator[Event]:
@@ -113,37 +124,41 @@ class Trainer:
         began = time.perf_counter()
         inputs, targets = self._feed.take(self.step)
         losses: list[Tensor] = []
-        for micro, start in enumerate(range(0, len(inputs), self.micro_rows)):
-            rows = slice(start, start + self.micro_rows)
-            loss = self._attempt(inputs[rows], targets[rows], len(inputs), micro)
+        starts = range(0, len(inputs), self.micro_rows)
+        for turn in self.ranks.turns(len(starts)):
+            rows = slice(starts[turn.micro], starts[turn.micro] + self.micro_rows)
+            loss = self._attempt(inputs[rows], targets[rows], len(inputs), turn)
             self._busy += time.perf_counter() - began
             if loss is None:
                 yield from self._halve()
                 return
             losses.append(loss)
-            yield Tick()
-            if self.control.stopping:
+            if self.ranks.size == 1:  # of several, none may rest while the others wait for its gradients
+                yield Tick()
+            if self.ranks.stopping:
                 self.optimizer.zero_grad(set_to_none=True)
                 return
             began = time.perf_counter()
-        yield from self._finish(torch.stack(losses).sum(), began)
+        yield from self._finish(self.ranks.total(torch.stack(losses).sum()), began)
 
-    def _attempt(self, inputs: Tensor, targets: Tensor, batch_rows: int, micro: int) -> Tensor | None:
+    def _attempt(self, inputs: Tensor, targets: Tensor, batch_rows: int, turn: Turn) -> Tensor | None:
         """None when memory ran out. It is left behind the `except` alone that the failed pass lets go of its
         tensors: the error's traceback holds them."""
+        share = len(inputs) / batch_rows if turn.counts else 0.0
         try:
-            return self._micro_batch(inputs, targets, batch_rows, micro)
+            with self.ranks.passing(turn, inputs.numel()):
+                return self._micro_batch(inputs, targets, share, turn.micro)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         return None
 
-    def _micro_batch(self, inputs: Tensor, targets: Tensor, batch_rows: int, micro: int) -> Tensor:
+    def _micro_batch(self, inputs: Tensor, targets: Tensor, share: float, micro: int) -> Tensor:
         """Adds the gradient of this share of the batch; returns its share of the mean loss."""
         if self.model.config.dropout:
             torch.manual_seed(hash((self.seed, self.step, micro)) & 0x7FFF_FFFF_FFFF_FFFF)
         with self.precision.autocast():
-            loss: Tensor = self.objective(inputs, targets) * (len(inputs) / batch_rows)
+            loss: Tensor = self.objective(inputs, targets) * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
@@ -155,7 +170,7 @@ class Trainer:
         """One pass over rows of nothing: what is prepared at the first use is prepared now. Leaves gradients."""
         self.model.train()
         nothing = torch.zeros(rows, self.model.config.context_length, dtype=torch.int64, device=self._device)
-        self._micro_batch(nothing, nothing, rows, 0)
+        self._micro_batch(nothing, nothing, 1.0, 0)
 
     def _halve(self) -> Iterator[Event]:
         """Smaller micro-batches and more of them from now on. Raises CutawayError when they are of one row already."""
@@ -164,6 +179,8 @@ class Trainer:
             torch.cuda.empty_cache()
         if self.micro_rows == 1:
             raise row_too_large(self.model.config.context_length)
+        if self.ranks.size > 1:
+            raise rows_too_many(self.micro_rows, self.ranks.size)
         self.micro_rows //= 2
         passes = math.ceil(self.config.batch_rows / self.micro_rows)
         yield MemoryRanOut(step=self.step, rows=self.micro_rows, passes=passes)
@@ -240,6 +257,9 @@ class Trainer:
             update_ratio=reading.ratio,
             memory_bytes=memory_bytes(self._device),
         )
+        measured = self.ranks.measured(reading.step)
+        if measured is not None:
+            yield measured
         if alarm is not None:
             self.control.pause()
             yield alarm
@@ -251,7 +271,7 @@ class Trainer:
         if self.step % config.sample_every == 0 or last:
             yield from self._read_now()
             yield from self.sample()
-        asked = self.control.take_checkpoint_request()
+        asked = self.ranks.take_checkpoint_request()
         if asked:
             yield ControlApplied(step=self.step, name="checkpoint")
         if asked or self.step % config.checkpoint_every == 0:

@@ -25,6 +25,14 @@ def row_too_large(context_length: int) -> CutawayError:
     )
 
 
+def rows_too_many(rows: int, processes: int) -> CutawayError:
+    return CutawayError(
+        f"Memory ran out with {rows:,} rows at a time in each of {processes:,} processes.",
+        "Each process holds the whole model and its own rows, and one alone cannot take fewer while the others wait.",
+        f"Set micro_rows to {max(rows // 2, 1):,}, or start fewer processes. What was saved is intact.",
+    )
+
+
 def update_too_large(parameters: int) -> CutawayError:
     return CutawayError(
         "Memory ran out while the weights were being updated.",
