@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from engine.batches.packed import PackedBatches, validation_batches
 from engine.batches.token_shards import TokenShards, check_tokenizer
 from engine.device import Measurement, choose_device, describe, measure_precision, set_threads
+from engine.errors import CutawayError
 from engine.events import (
     ArtifactReady,
     CheckpointSaved,
@@ -48,6 +49,7 @@ from engine.training.precision import Precision
 
 SAMPLE_TEMPERATURE = 0.7
 BEGINNING = "pretraining"
+_STEPS_THAT_TELL = 20
 
 
 class Pretraining:
@@ -77,6 +79,7 @@ class Pretraining:
         measured = measure_precision(self.device)
         precision = self._choose_precision(measured, saved.get("precision"))
         self.build(precision)
+        self._remember_peak(measured)
         self._write_plan(measured, precision)
         yield from self._tell_damage(checkpoint)
         if checkpoint:
@@ -107,7 +110,7 @@ class Pretraining:
             # Closed from outside or failed: what was learned so far is kept all the same.
             if self.trainer.step > self.saved_step and self._weights_are_finite():
                 self._write_checkpoint()
-        self._remember_speed(measured, precision, first, time.perf_counter() - began)
+        self._remember_speed(first, time.perf_counter() - began)
         if self.trainer.step == self.plan.training.steps:
             yield self._ready()
 
@@ -194,6 +197,7 @@ class Pretraining:
 
     def _write_plan(self, measured: Measurement, precision: Precision) -> None:
         """`plan.json`: what the page shows before and beside the curve."""
+        machine = read_machine(self.context.workspace)
         facts = {
             "model": self.plan.model.model_dump(),
             "training": self.plan.training.model_dump(),
@@ -207,10 +211,24 @@ class Pretraining:
             "alone": self._speed_alone(),
             "precision": precision.dtype,
             "bf16_speedup": measured.speedup,
-            "peak_flops": measured.flops_per_second,
-            "estimate": asdict(self.plan.expected(read_machine(self.context.workspace).flops_for(self._size))),
+            "peak_flops": max(measured.flops_per_second, machine.peak_flops),
+            "estimate": self._estimate_before_start() or asdict(self.plan.expected(machine.flops_for(self._size))),
         }
-        write_json(self.context.run_folder.path / "plan.json", facts)
+        write_json(self._plan_file, facts)
+
+    @property
+    def _plan_file(self) -> Path:
+        return self.context.run_folder.path / "plan.json"
+
+    def _estimate_before_start(self) -> dict[str, Any] | None:
+        """As it was said when the run began: a run that goes on does not rewrite it. None for one that begins."""
+        if not self._plan_file.is_file():
+            return None
+        try:
+            said: dict[str, Any] = read_json(self._plan_file)["estimate"]
+        except (CutawayError, KeyError):
+            return None  # torn by a crash, or of an earlier version
+        return said
 
     def _speed_alone(self) -> float | None:
         """Tokens per second that one process reached here with a model of about this size, None if none did."""
@@ -294,22 +312,18 @@ class Pretraining:
     def _weights_are_finite(self) -> bool:
         return all(bool(torch.isfinite(p).all()) for p in self.trainer.model.parameters())
 
-    def _remember_speed(self, measured: Measurement, precision: Precision, first: int, seconds: float) -> None:
+    def _remember_peak(self, measured: Measurement) -> None:
+        machine, device = read_machine(self.context.workspace), self.device.type
+        told = machine.with_peak(device, measured.dtype, measured.speedup, measured.flops_per_second)
+        write_machine(self.context.workspace, told)
+
+    def _remember_speed(self, first: int, seconds: float) -> None:
         done = self.trainer.step - first
-        if done < 20 or self.group is not None:  # what is remembered is the speed of one process
+        if done < _STEPS_THAT_TELL or self.group is not None:  # what is remembered is the speed of one process
             return
         reached = done * self.plan.batch_tokens * self.plan.model.flops_per_token() / seconds
         machine = read_machine(self.context.workspace)
-        write_machine(
-            self.context.workspace,
-            replace(
-                machine,
-                peak_flops=measured.flops_per_second,
-                dtype=precision.dtype,
-                speedup=measured.speedup,
-                training_flops={**machine.training_flops, size_key(self._size): reached},
-            ),
-        )
+        write_machine(self.context.workspace, machine.with_training(self._size, reached))
 
     def _ready(self) -> ArtifactReady:
         steps, tokens = self.trainer.step, self.trainer.tokens

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from engine.errors import CutawayError
 from engine.store.files import read_json, write_json
@@ -13,23 +13,48 @@ from engine.store.workspace import Workspace
 # A plain laptop with two cores, until anything was measured: see `Machine.is_measured`.
 _GUESSED_FLOPS = 1.5e11
 _SHARE_OF_PEAK = 0.55
+_REMEMBERED = 5
 
 
 @dataclass(frozen=True)
 class Machine:
-    """peak_flops: of a matrix product in `dtype`, 0 when not measured. training_flops: power of two nearest to the
-    number of parameters -> floating-point operations per second that training reached. stage_seconds: stage -> how
-    long it took last."""
+    """peak_flops: the best that a matrix product in `dtype` ever reached on `device`, 0 when not measured.
+    training_flops: power of two nearest to the number of parameters -> floating-point operations per second that
+    training reached, the best of `recent_flops`: the last few runs of that size. stage_seconds: stage -> how long it
+    took last.
+
+    The best counts because other programs only ever make a computer slower, and they will have ended by the next run.
+    """
 
     peak_flops: float = 0.0
     dtype: str = ""
     speedup: float = 0.0
     training_flops: dict[str, float] = field(default_factory=dict)
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    recent_flops: dict[str, list[float]] = field(default_factory=dict)
+    device: str = ""
 
     @property
     def is_measured(self) -> bool:
         return bool(self.peak_flops or self.training_flops)
+
+    def with_peak(self, device: str, dtype: str, speedup: float, flops: float) -> Machine:
+        """After a measurement. What was known of another device is forgotten."""
+        known = self if self.device in ("", device) else Machine(stage_seconds=self.stage_seconds)
+        if dtype == known.dtype and known.peak_flops >= flops:
+            return replace(known, device=device)
+        return replace(known, device=device, dtype=dtype, speedup=speedup, peak_flops=flops)
+
+    def with_training(self, parameters: int, flops: float) -> Machine:
+        """After a run of a model of that size."""
+        key = size_key(parameters)
+        known = [self.training_flops[key]] if key in self.training_flops else []
+        recent = [*self.recent_flops.get(key, known), flops][-_REMEMBERED:]
+        return replace(
+            self,
+            recent_flops={**self.recent_flops, key: recent},
+            training_flops={**self.training_flops, key: max(recent)},
+        )
 
     def flops_for(self, parameters: int) -> float:
         """From the run nearest in size; else a usual share of the peak; else a guess for two cores."""

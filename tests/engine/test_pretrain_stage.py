@@ -31,7 +31,7 @@ from engine.pipeline.stage import Context
 from engine.stages import pretrain
 from engine.store.artifact import Artifact, open_artifact
 from engine.store.checkpoint import list_checkpoints, load_checkpoint, verify_checkpoint
-from engine.store.machine import read_machine
+from engine.store.machine import Machine, read_machine, write_machine
 from engine.store.run_folder import RunFolder, RunRecord
 from engine.store.workspace import Workspace, open_workspace
 
@@ -281,6 +281,32 @@ def test_the_measured_speed_is_remembered(context: Callable[..., Context], name:
     list(train(work, steps=25))
     machine = read_machine(work.workspace)
     assert machine.is_measured and all(flops > 0 for flops in machine.training_flops.values())
+
+
+def test_the_best_speed_counts_whatever_else_the_computer_does() -> None:
+    machine = Machine().with_peak("cpu", "bfloat16", 4.2, 7e11).with_peak("cpu", "bfloat16", 2.0, 3e11)
+    assert (machine.peak_flops, machine.speedup) == (7e11, 4.2)
+    for flops in (3e11, 0.2e11, 2.9e11):
+        machine = machine.with_training(2_000_000, flops)
+    assert machine.flops_for(2_000_000) == 3e11
+    for _ in range(5):  # a computer that stays slower is believed
+        machine = machine.with_training(2_000_000, 1e11)
+    assert machine.flops_for(2_000_000) == 1e11
+    assert Machine(training_flops={"21": 5e11}).with_training(2_000_000, 1e11).flops_for(2_000_000) == 5e11
+    other = machine.with_peak("cuda", "bfloat16", 9.0, 9e14)
+    assert (other.peak_flops, other.training_flops) == (9e14, {})
+
+
+def test_the_estimate_before_start_stays_what_was_said(context: Callable[..., Context], name: str) -> None:
+    work = context(name)
+    for event in train(work, steps=40):
+        if isinstance(event, StepMetrics) and event.step == 25:
+            work.control.stop()
+    said = plan_of(work)["estimate"]
+    machine = read_machine(work.workspace)
+    write_machine(work.workspace, replace(machine, training_flops=dict.fromkeys(machine.training_flops, 1000.0)))
+    list(train(replace(work, control=Control()), steps=40))
+    assert plan_of(work)["estimate"] == said
 
 
 def test_a_context_longer_than_the_corpus_is_refused_in_words(context: Callable[..., Context], name: str) -> None:
