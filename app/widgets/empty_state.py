@@ -61,6 +61,10 @@ class EmptyState(QWidget):
         self.setAccessibleName(sentence)
         self._fit()
 
+    def set_example(self, example: str) -> None:
+        self._example.setText(example)
+        self._example.setVisible(bool(example))
+
     def _fit(self) -> None:
         """Gives the sentence its own width and height: a centred label would wrap at half of what there is."""
         wide = self._sentence.fontMetrics().horizontalAdvance(self._sentence.text()) + 8

@@ -2,6 +2,7 @@
 
 runs/first-words-20261121-091402/
     recipe.json          the recipe as it runs, overrides included
+    forecast.json        what it was said to cost, before it began
     control/             requests from other processes
     1-world/             a run folder for each stage
     2-train_tokenizer/ ...
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from engine.control import Control
 from engine.errors import CutawayError
 from engine.events import ArtifactReady, Event, RunState
+from engine.launch.forecast import write_forecast
 from engine.launch.recipe import Recipe, StageSpec, recipe_from_json
 from engine.launch.torchrun import Share, drive_many
 from engine.pipeline.drive import drive
@@ -46,8 +48,9 @@ class RecipeRun:
         folder = workspace.new_run_folder(recipe.name)
         try:
             write_json(folder / "recipe.json", recipe.to_json())
+            write_forecast(recipe, workspace, folder)
         except OSError as error:
-            folder.rmdir()
+            shutil.rmtree(folder, ignore_errors=True)
             raise explain_os_error(error, folder) from error
         return cls(workspace, folder, recipe)
 

@@ -10,8 +10,8 @@ from engine.errors import CutawayError
 from engine.store.files import read_json, write_json
 from engine.store.workspace import Workspace
 
-# A plain laptop with two cores, until anything was measured: see `Machine.is_measured`.
-_GUESSED_FLOPS = 1.5e11
+# What two cores with bf16 reach, until anything was measured: see `Machine.is_measured`.
+_GUESSED_FLOPS = 3e11
 _SHARE_OF_PEAK = 0.55
 _REMEMBERED = 5
 

@@ -12,11 +12,14 @@ from app.pages.home.cards import make_cards
 from app.pages.home.now_words import words_now
 from app.pages.home.run_view import RunView, StageView
 from app.pages.home.state import HomeState
+from app.pages.train.start_plan import look_ahead
+from app.widgets.cost_words import first_words_time
 from app.widgets.stage_card_loss_track import LossTrack
 from app.widgets.timeline import clock
 from engine.events import DocumentSample, Resumed, RunState, StepMetrics, TextSample
 from engine.launch.local import RecipeRun
 from engine.launch.recipe import load_recipe, preset_names
+from engine.store.machine import read_machine, write_machine
 from engine.store.workspace import Workspace
 
 
@@ -127,6 +130,25 @@ def test_every_preset_has_cards_and_costs(workspace: Workspace, qapp: object, na
     assert titles[1:] == ["Tokenizer", "Pretrain", "Playground"]
     assert home.forecast.seconds > 1
     assert "memory" in home.cost_words()
+
+
+def test_what_was_said_before_start_stays_said_and_every_page_says_the_same(workspace: Workspace) -> None:
+    home = HomeState(workspace)
+    home.choose("first-words")
+    said = home.cost_words()
+    assert "about 3:" in said  # what README says too
+    assert said == look_ahead(workspace, "first-words", {}).words().partition(" · a first guess")[0]
+    assert first_words_time(workspace) == "3 minutes"
+    run = RecipeRun.create(workspace, load_recipe("first-words"))
+    seconds = home.forecast.seconds
+    parameters = home.forecast.parameters
+    write_machine(workspace, read_machine(workspace).with_training(parameters, 0.5e11))
+    home.follow(run)
+    assert home.forecast.seconds == pytest.approx(seconds)
+    assert home.cost_words() != said  # that is of a run which would begin now
+    (run.folder / "forecast.json").write_text("{")
+    home.follow(run)
+    assert home.forecast.seconds > 3 * seconds
 
 
 def test_what_came_after_a_resumption_is_forgotten(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_an_empty_workspace_offers_to_begin(qtbot: QtBot, desk: Desk, page: Trai
     page.start._choose()
     page.start.form.rows["steps"].enter(77)
     assert page.start.form.rows["d_model"].origin.text() == "preset"
-    assert "GB of memory" in page.start.cost.text()
+    assert "MB memory" in page.start.cost.text()
     assert page.start.start.text() == "Choose a text and start"
     page.start.form.rows["n_head"].enter(7)
     assert not page.start.start.isEnabled()

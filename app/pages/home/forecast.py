@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from engine.launch.forecast import StageForecast
 from engine.launch.forecast import forecast as stage_forecasts
 from engine.launch.recipe import Recipe
 from engine.model.config import ModelConfig
@@ -17,10 +18,11 @@ _BYTE_VOCABULARY = 257
 
 @dataclass(frozen=True)
 class Forecast:
-    """stage_seconds in the order of the recipe. measured: whether this computer's own speed stands behind it.
+    """stages, stage_seconds: in the order of the recipe. measured: whether this computer's own speed stands behind it.
     model: None for a recipe that trains none. fits: whether the memory is there."""
 
     stage_seconds: dict[str, float]
+    stages: tuple[StageForecast, ...] = ()
     model: ModelConfig | None = None
     steps: int = 0
     parameters: int = 0
@@ -38,13 +40,15 @@ class Forecast:
         return self.memory_bytes <= self.machine_memory * 0.9
 
 
-def forecast(recipe: Recipe, workspace: Workspace) -> Forecast:
-    """Raises CutawayError when the settings of the recipe contradict each other."""
-    stages = stage_forecasts(recipe, workspace)
+def forecast(recipe: Recipe, workspace: Workspace, said: tuple[StageForecast, ...] = ()) -> Forecast:
+    """said: what was forecast before a run began, which then stands. Raises CutawayError when the recipe's settings
+    contradict each other."""
+    stages = said or stage_forecasts(recipe, workspace)
     trained = next((spec.config for spec in recipe.stages if isinstance(spec.config, pretrain.Config)), None)
     plan = pretrain.plan(trained, vocabulary_size(recipe)) if trained is not None else None
     return Forecast(
         stage_seconds={stage.stage: stage.seconds for stage in stages},
+        stages=stages,
         model=plan.model if plan else None,
         steps=plan.training.steps if plan else 0,
         parameters=max(stage.parameters for stage in stages),

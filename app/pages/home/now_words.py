@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from app.pages.home.run_view import RunView, StageView
+from app.widgets.cost_words import about_words
 from app.widgets.timeline import clock
 from engine.events import RunState
 
@@ -39,7 +40,7 @@ def words_before(people: int | None, seconds: float, *, wants_text: bool) -> Now
             "Before Start", "Choose a text of your own: *a book, your notes, any plain text*.", details=details
         )
     source = f"{people} people who never lived become text" if people else "Your text is read"
-    promise = f"text becomes numbers, and in about {_about(seconds)} the numbers become *a model that writes*."
+    promise = f"text becomes numbers, and in about {about_words(seconds)} the numbers become *a model that writes*."
     return NowWords("Before Start", f"Press Start. {source}, {promise}", details=details)
 
 
@@ -130,12 +131,3 @@ def _count(number: float) -> str:
         if number >= 1e6
         else f"{number:,.0f}"
     )
-
-
-def _about(seconds: float) -> str:
-    """A duration in words: "3 minutes", "2 hours"."""
-    for unit, size, limit in (("second", 1, 90), ("minute", 60, 100), ("hour", 3600, 48), ("day", 86400, math.inf)):
-        if seconds < size * limit:
-            count = max(round(seconds / size), 1)
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    raise AssertionError("every duration is below infinity")

@@ -6,13 +6,15 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from app.jobs.run_summary import size_words
 from app.pages.home.forecast import Forecast, forecast, vocabulary_size
 from app.pages.home.now_words import NowWords, words_before, words_now
 from app.pages.home.run_view import RunView, StageView
+from app.widgets.cost_words import cost_words
 from app.widgets.timeline import Span, clock
 from engine.errors import CutawayError
 from engine.events import RunState
+from engine.launch.forecast import StageForecast, read_forecast
+from engine.launch.forecast import forecast as stage_forecasts
 from engine.launch.local import RecipeRun
 from engine.launch.recipe import Recipe, load_recipe
 from engine.store.workspace import Workspace
@@ -46,13 +48,14 @@ class HomeState:
     def follow(self, run: RecipeRun) -> None:
         self.view = RunView(run)
         try:
-            self.take(run.recipe)
+            self.take(run.recipe, read_forecast(run.folder))
         except CutawayError as error:
             self.recipe, self.forecast, self.trouble = run.recipe, Forecast({}), error
 
-    def take(self, recipe: Recipe) -> None:
-        """Shows this recipe as it stands. Raises CutawayError when its settings contradict each other."""
-        self.forecast = forecast(recipe, self.workspace)
+    def take(self, recipe: Recipe, said: tuple[StageForecast, ...] = ()) -> None:
+        """Shows this recipe as it stands. said: what was forecast before its run began. Raises CutawayError when its
+        settings contradict each other."""
+        self.forecast = forecast(recipe, self.workspace, said)
         self.recipe, self.trouble = recipe, None
 
     @property
@@ -95,11 +98,10 @@ class HomeState:
         return shutil.disk_usage(self.workspace.root).free
 
     def cost_words(self) -> str:
-        """What stands beside Start."""
-        if self.recipe is None:
+        """What stands beside Start: of a run that would begin now."""
+        if self.recipe is None or self.trouble is not None:
             return ""
-        memory, disk = size_words(round(self.forecast.memory_bytes)), size_words(round(self.forecast.disk_bytes))
-        return f"about {clock(self.forecast.seconds)} · {memory} memory · {disk} disk"
+        return cost_words(self.forecast.stages if self.view is None else stage_forecasts(self.recipe, self.workspace))
 
     def expected_seconds(self, name: str) -> float:
         """Of one stage, from its beginning to its end, as far as it can be told now."""

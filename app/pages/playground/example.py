@@ -29,9 +29,9 @@ class NoModel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        state = EmptyState(
+        self.state = state = EmptyState(
             "ph.chat-teardrop-dots",
-            "There is no model to talk to yet: first-words makes one in about five minutes.",
+            "There is no model to talk to yet.",
             "Make first-words",
             "Then you type a beginning, and see every token come with its chances.",
         )
@@ -44,6 +44,10 @@ class NoModel(QWidget):
         layout.addWidget(state)
         layout.addWidget(_picture(), 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(2)
+
+    def show_time(self, time: str) -> None:
+        """time: what making one takes here, such as "3 minutes"."""
+        self.state.set_sentence(f"There is no model to talk to yet: first-words makes one in about {time}.")
 
 
 def _picture() -> QWidget:

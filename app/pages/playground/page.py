@@ -26,6 +26,7 @@ from app.pages.playground.text_panel import TextPanel
 from app.theme.type import M
 from app.widgets.buttons import Button
 from app.widgets.combo import Combo
+from app.widgets.cost_words import first_words_time
 from app.widgets.error_banner import ErrorBanner
 from app.widgets.notice import Notice
 from app.widgets.segments import Segments
@@ -75,6 +76,7 @@ class PlaygroundPage(PageWidget):
 
     def shown(self) -> None:
         self._on_screen = True
+        self.empty.show_time(first_words_time(self._desk.workspace))
         self._desk.runs.watch(self, True)
         self._list_sources()
         self.look.watch(self.mode.current() == LOOK)

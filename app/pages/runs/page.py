@@ -20,6 +20,7 @@ from app.pages.runs.table import RunTable
 from app.pages.runs.trash import Trash
 from app.theme.type import M
 from app.widgets.buttons import Button, ToolButton
+from app.widgets.cost_words import first_words_time
 from app.widgets.empty_state import EmptyState
 from app.widgets.label import Label
 from app.widgets.panel import Panel
@@ -68,7 +69,7 @@ class RunsPage(PageWidget):
             "ph.list-bullets",
             "Nothing has run in this workspace yet.",
             "Go to Home",
-            "Press Start there: first-words turns raw text into a talking model in about five minutes.",
+            "Press Start there.",
         )
         self._empty.clicked.connect(lambda: self.desk.bus.navigate.emit("home", None))
         self._stack = QStackedLayout(self)
@@ -128,6 +129,8 @@ class RunsPage(PageWidget):
         return (self._controls,)
 
     def shown(self) -> None:
+        time = first_words_time(self.desk.workspace)
+        self._empty.set_example(f"Press Start there: first-words turns raw text into a talking model in about {time}.")
         self.desk.runs.watch(self, True)
         self.table.setFocus()
 

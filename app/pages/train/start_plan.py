@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.widgets.metric_chart_scale import duration
+from app.widgets.cost_words import cost_words
+from engine.launch.forecast import StageForecast, forecast
 from engine.launch.recipe import Recipe, load_recipe
-from engine.model.sizing import Estimate
 from engine.stages import pretrain
-from engine.store.machine import read_machine
 from engine.store.workspace import Workspace
 from engine.training.plan import Plan
 
@@ -19,12 +18,15 @@ _CHARACTERS_GUESSED = 100
 
 @dataclass(frozen=True)
 class Outlook:
-    """measured: whether this computer's speed is known or guessed."""
+    """stages: what each will cost. measured: whether this computer's speed is known or guessed."""
 
     recipe: Recipe
     plan: Plan
-    cost: Estimate
-    measured: bool
+    stages: tuple[StageForecast, ...]
+
+    @property
+    def measured(self) -> bool:
+        return all(stage.measured for stage in self.stages)
 
     def values(self) -> dict[str, Any]:
         """Every number that the settings come to."""
@@ -36,12 +38,7 @@ class Outlook:
 
     def words(self) -> str:
         """What stands beside Start."""
-        cost = self.cost
-        guess = "" if self.measured else ", a guess until this computer was measured"
-        return (
-            f"about {duration(cost.seconds)} of training{guess} · {cost.memory_bytes / 1e9:.2f} GB of memory · "
-            f"{cost.disk_bytes / 1e6:,.0f} MB of disk"
-        )
+        return cost_words(self.stages) + ("" if self.measured else " · a first guess, exact after one run")
 
 
 def look_ahead(workspace: Workspace, preset: str, entered: dict[str, Any], texts: tuple[Path, ...] = ()) -> Outlook:
@@ -56,8 +53,7 @@ def look_ahead(workspace: Workspace, preset: str, entered: dict[str, Any], texts
     config = next(spec.config for spec in recipe.stages if spec.name == "pretrain")
     assert isinstance(config, pretrain.Config)
     plan = pretrain.plan(config, vocabulary_size(recipe))
-    machine = read_machine(workspace)
-    return Outlook(recipe, plan, plan.expected(machine.flops_for(plan.model.parameters())), machine.is_measured)
+    return Outlook(recipe, plan, forecast(recipe, workspace))
 
 
 def vocabulary_size(recipe: Recipe) -> int:

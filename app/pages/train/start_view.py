@@ -15,17 +15,16 @@ from app.theme.type import L, M, S
 from app.widgets.buttons import Button
 from app.widgets.combo import Combo
 from app.widgets.config_form import ConfigForm
+from app.widgets.cost_words import FIRST, cost_words
 from app.widgets.label import Label
 from app.widgets.metric_chart_link import ChartLink
 from app.widgets.metric_chart_plot import MetricPlot, Trace, TraceStyle
-from app.widgets.metric_chart_scale import duration
 from app.widgets.metric_series import MetricSeries, XAxis
 from app.widgets.panel import Panel
 from engine.errors import CutawayError
 from engine.launch.recipe import load_recipe, preset_names
 from engine.stages.pretrain import Config
 
-FIRST = "first-words"
 _ESSENTIAL = (
     "depth", "steps", "d_model", "n_head", "context_length", "batch_tokens", "learning_rate", "dropout", "weight_decay",
 )  # fmt: skip
@@ -76,7 +75,7 @@ class StartView(QWidget):
         panel.body.addWidget(_example(), 1)
         panel.body.addWidget(
             Label(
-                f"A sketch of {FIRST} on a laptop with two cores: from 6.9 to 0.53 in three minutes",
+                f"A sketch of {FIRST} on a laptop with two cores: from 6.9 to 0.53 in about three minutes",
                 "muted",
                 11,
                 wrap=True,
@@ -149,13 +148,13 @@ class StartView(QWidget):
 
     def _reckon_first(self) -> None:
         try:
-            seconds = look_ahead(self._desk.workspace, FIRST, {}).cost.seconds
+            outlook = look_ahead(self._desk.workspace, FIRST, {})
         except CutawayError as error:
             self.first.setEnabled(False)
             self.cost_first.setText(error.what)
             return
         self.first.setEnabled(True)
-        self.cost_first.setText(f"about {duration(seconds)} of training")
+        self.cost_first.setText(cost_words(outlook.stages))
 
     def _start(self) -> None:
         try:
