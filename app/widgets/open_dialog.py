@@ -21,19 +21,21 @@ from engine.launch.opening import Opened, open_model
 
 _WIDTH = 540
 _WORDS = (
-    "A folder with config.json and model.safetensors, a .gguf file, or a name on the Hugging Face Hub. "
+    "A folder with config.json and model.safetensors, a bundle, a .gguf file, or a name on the Hugging Face Hub. "
     "GPT-2, Llama, Mistral, Qwen 2 and 3, Gemma 2 and 3 and OLMo 2 are known. Nothing but safetensors and GGUF is read."
 )
 
 
 def dropped_model(data: QMimeData) -> Path | None:
-    """A model among what is dragged: a .gguf or .safetensors file, or a folder with a config.json."""
+    """A model among what is dragged: a .gguf or .safetensors file, a folder with a config.json, or a bundle."""
     paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
     return next((path for path in paths if _is_model(path)), None)
 
 
 def _is_model(path: Path) -> bool:
-    return path.suffix.lower() in (".gguf", ".safetensors") or (path / "config.json").is_file()
+    return path.suffix.lower() in (".gguf", ".safetensors") or any(
+        (path / name).is_file() for name in ("config.json", "SHA256SUMS")
+    )
 
 
 class OpenDialog(QDialog):

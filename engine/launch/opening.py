@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.errors import CutawayError
 from engine.events import Progress
-from engine.formats.foreign_tokenizer import ForeignTokenizer, read_gguf_tokenizer, read_tokenizer
+from engine.formats.bundle import SUMS, read_bundle
+from engine.formats.foreign_tokenizer import read_gguf_tokenizer, read_tokenizer
 from engine.formats.room import refuse_too_large
 from engine.launch.hub import download, is_hub_name
 from engine.model.config import ModelConfig
@@ -41,20 +42,39 @@ class Opened:
     reused: bool = False
 
 
+class _Tokenizer(Protocol):
+    @property
+    def chat_template(self) -> str | None: ...
+
+    def build(self) -> Tokenizer: ...
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A tokenizer of ours, from a bundle."""
+
+    tokenizer: Tokenizer
+    chat_template: str | None = None
+
+    def build(self) -> Tokenizer:
+        return self.tokenizer
+
+
 @dataclass(frozen=True)
 class _Found:
     """generation: content of generation_config.json. files: what identifies it, by content."""
 
     name: str
     weights: _Weights
-    tokenizer: ForeignTokenizer
+    tokenizer: _Tokenizer
     files: tuple[Path, ...]
     licence: str = "unknown"
     generation: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_model(workspace: Workspace, source: str, name: str = "") -> Iterator[Progress | Opened]:
-    """source: a folder, a .gguf file, or a name on the Hub such as "HuggingFaceTB/SmolLM2-135M".
+    """source: a folder as transformers writes it, a bundle, a .gguf file, or a name on the Hub such as
+    "HuggingFaceTB/SmolLM2-135M".
 
     Tells how far it is and ends with Opened. Raises CutawayError for what cannot be read, before memory is taken.
     """
@@ -80,6 +100,8 @@ def _find(path: Path, name: str) -> _Found:
             "It is no folder, no .gguf file and no name on the Hub.",
             "Give a folder with config.json and model.safetensors, or a name such as HuggingFaceTB/SmolLM2-135M.",
         )
+    if (path / SUMS).is_file():
+        return _find_bundle(path, name)
     from engine.formats.huggingface import CONFIG, read_model
 
     found = read_model(path)
@@ -100,6 +122,13 @@ def _find_gguf(path: Path, name: str) -> _Found:
         model.tokenizer, model.header.metadata, model.config.vocab_size, model.chat_template
     )
     return _Found(name or path.stem, model, tokenizer, (path,), model.licence)
+
+
+def _find_bundle(path: Path, name: str) -> _Found:
+    bundle = read_bundle(path)
+    refuse_too_large(bundle.name, bundle.config)
+    licence = str(bundle.lineage.get("licence", "unknown"))
+    return _Found(name or bundle.name, bundle, _Own(bundle.tokenizer), (path / SUMS,), licence)
 
 
 def _keep(workspace: Workspace, found: _Found, source: str) -> Iterator[Progress | Opened]:

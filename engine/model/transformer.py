@@ -61,7 +61,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.final_norm = build_norm(config)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
-        self._tables: dict[float, Rotary] = {}
+        self._tables: dict[bool, Rotary] = {}
         self.apply(self._initialise)
         for name, weight in self.named_parameters():
             if name.endswith(("attention.out.weight", "mlp.down.weight")):
@@ -144,25 +144,28 @@ class Transformer(nn.Module):
                 cache.padding = padding
         placement = Placement(start, length, padding, input_ids.device)
         if self.positions is None:
-            placement.rotary = self._rotary(placement, self.config.rope_theta)
+            placement.rotary = self._rotary(placement, local=False)
             if self.config.rope_local_theta is not None:
-                placement.local_rotary = self._rotary(placement, self.config.rope_local_theta)
+                placement.local_rotary = self._rotary(placement, local=True)
         return placement
 
-    def _rotary(self, placement: Placement, theta: float) -> Rotary:
-        cos, sin = self._table(theta, placement.end, self.embedding.weight.device)
+    def _rotary(self, placement: Placement, local: bool) -> Rotary:
+        cos, sin = self._table(local, placement.end, self.embedding.weight.device)
         if placement.padding is None:
             return cos[placement.start : placement.end], sin[placement.start : placement.end]
         positions = placement.positions()
         return cos[positions].unsqueeze(1), sin[positions].unsqueeze(1)
 
-    def _table(self, theta: float, length: int, device: torch.device) -> Rotary:
-        known = self._tables.get(theta)
+    def _table(self, local: bool, length: int, device: torch.device) -> Rotary:
+        """local: of the layers that rotate by another base, unscaled."""
+        known = self._tables.get(local)
         if known is None or len(known[0]) < length or known[0].device != device:
-            scaling = None if theta == self.config.rope_local_theta else self.config.rope_scaling
-            longest = self.config.context_length
+            config = self.config
+            theta = config.rope_local_theta if local else config.rope_theta
+            scaling = None if local else config.rope_scaling
+            longest = config.context_length
             size = longest if longest <= _FIRST_TABLE else min(longest, max(_FIRST_TABLE, 2 * length))
             with torch.inference_mode(False):  # training goes on with tables that an evaluation made
-                cos, sin = rotary_tables(self.config.head_dim, size, theta, scaling)
-            known = self._tables[theta] = (cos.to(device), sin.to(device))
+                cos, sin = rotary_tables(config.head_dim, size, theta or config.rope_theta, scaling)
+                known = self._tables[local] = (cos.to(device), sin.to(device))
         return known

@@ -126,6 +126,18 @@ def test_an_imported_model_is_given_back_whole(workspace: Workspace, folder: Pat
     assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True))
 
 
+def test_a_bundle_is_opened(workspace: Workspace, folder: Path, tmp_path: Path) -> None:
+    found = opened(workspace, folder)
+    list(export(workspace, ExportRequest(found.folder, tmp_path / "bundle", "bundle")))
+    again = opened(workspace, tmp_path / "bundle")
+    first, second = (load_model(workspace, each.folder, device="cpu") for each in (found, again))
+    assert first.tokenizer.hash == second.tokenizer.hash
+    assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True))
+    (tmp_path / "bundle" / "README.md").write_text("changed")
+    with pytest.raises(CutawayError, match=r"README.md is missing, or was changed"):
+        opened(workspace, tmp_path / "bundle")
+
+
 def test_the_same_model_is_kept_once(workspace: Workspace, folder: Path) -> None:
     first, second = opened(workspace, folder), opened(workspace, folder)
     assert second.reused and second.folder == first.folder
