@@ -19,13 +19,13 @@ else:
     _NO_CONSOLE = 0
 
 
-def start_detached(run: RecipeRun, device: str, threads: int) -> subprocess.Popen[bytes]:
+def start_detached(run: RecipeRun, device: str, threads: int, processes: int = 1) -> subprocess.Popen[bytes]:
     """Starts `cutaway resume` on a run that nobody drives; what it prints goes to a file in the run folder.
 
     Raises CutawayError when the process cannot be started.
     """
     command = [*_engine_command(), "resume", str(run.folder), "--workspace", str(run.workspace.root)]
-    command += ["--device", device, "--threads", str(threads)]
+    command += ["--device", device, "--threads", str(threads), "--processes", str(processes)]
     try:
         with (run.folder / LOG).open("ab") as log:
             return subprocess.Popen(

@@ -164,7 +164,8 @@ class JobQueue(QObject):
             job.state = RunState.STARTING
             control = Control(job.run.control_folder)
             settings = self._settings
-            job.worker = Worker(job.run, control, settings.device, settings.threads, _seed(job.run))
+            seed, processes = _seed(job.run), settings.processes
+            job.worker = Worker(job.run, control, settings.device, settings.threads, seed, processes)
             self._engine.drive(job.worker, self._on_event, self._on_end)
         self.began.emit(job)
         self.changed.emit()
@@ -214,8 +215,9 @@ class JobQueue(QObject):
             self.free.emit()
 
     def _go_on_detached(self, job: Job) -> None:
+        settings = self._settings
         try:
-            job.process = start_detached(job.run, self._settings.device, self._settings.threads)
+            job.process = start_detached(job.run, settings.device, settings.threads, settings.processes)
         except CutawayError as error:
             self._leaving = False  # what was asked for cannot be: the window stays, so that this is read
             self.trouble.emit(error)

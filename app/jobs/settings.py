@@ -60,7 +60,7 @@ def _as_kind(value: Any, default: Any) -> Any:
 class Settings(QObject):
     """Every property can be read and set; `changed` names the one that took a new value.
 
-    threads: CPU threads for torch, 0 = the machine's physical cores.
+    threads: CPU threads for torch, 0 = the machine's physical cores. processes: that a training is shared among.
     weights: in which a loaded checkpoint writes.
     page: name of the page that was open. last_recipe: preset name or path that Home shows.
     offered: folder name of the run that was last offered for resuming.
@@ -72,6 +72,7 @@ class Settings(QObject):
     device = _Kept("auto", DEVICES)
     threads = _Kept(0)
     weights = _Kept("float32", WEIGHTS)
+    processes = _Kept(1)
     reduce_motion = _Kept(False)
     inspector_open = _Kept(True)
     drawer_open = _Kept(False)

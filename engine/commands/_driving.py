@@ -56,7 +56,7 @@ def drive_to_end(run: RecipeRun, device: str, threads: int, seed: int, processes
     say_json(summary)
     code = _exit_code(str(summary["state"]), alarmed=alarmed, asked=interrupt.asked)
     if group is not None:
-        group.call({})
+        group.close()
         leave(code)
     return code
 

@@ -35,7 +35,7 @@ def main(share: Share) -> NoReturn:
             control.stop()
     state = run.stage_folder(share.index).status().state
     if state is not RunState.STARTING:
-        group.call({})
+        group.close()
     leave(0 if state.is_final else START_AGAIN)
 
 

@@ -32,12 +32,14 @@ def follow() -> NoReturn:
     # A wish to stop reaches all through the first; what nobody may wait for ends at once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_starter(None)
-    from engine.training.distributed import Group, is_lost
+    from engine.training.distributed import Group, Over, is_lost
 
     group = Group()
     try:
-        while work := group.next_call():
-            _take_part(Share(**work), group)
+        while True:
+            _take_part(Share(**group.next_call()), group)
+    except Over:
+        pass
     except CutawayError as error:
         group.fail(error)
     except Exception as error:  # noqa: BLE001 the first process tells it; without it this one is only noticed missing

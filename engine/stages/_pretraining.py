@@ -46,6 +46,7 @@ from engine.training.loop import Data, Trainer
 from engine.training.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from engine.training.plan import Plan
 from engine.training.precision import Precision
+from engine.training.ranks import Alone
 
 SAMPLE_TEMPERATURE = 0.7
 BEGINNING = "pretraining"
@@ -105,10 +106,11 @@ class Pretraining:
                 yield StateChanged(step=self.trainer.step, state=RunState.STOPPING.value)
             if self.trainer.step > self.saved_step:
                 yield StateChanged(step=self.trainer.step, state=RunState.SAVING.value)
-                yield from self._save()
+                yield from self.save()
         finally:
             # Closed from outside or failed: what was learned so far is kept all the same.
-            if self.trainer.step > self.saved_step and self._weights_are_finite():
+            # Of weights that are shared out no process can do that alone: then the last checkpoint stands.
+            if self.trainer.step > self.saved_step and not self.ranks.together and self._weights_are_finite():
                 self._write_checkpoint()
         self._remember_speed(first, time.perf_counter() - began)
         if self.trainer.step == self.plan.training.steps:
@@ -181,7 +183,10 @@ class Pretraining:
         data, control = self._data(), self.context.control
         precision.prepare()
         torch.manual_seed(self.context.seed)
-        model = Transformer(self.plan.model).to(self.device)
+        model = Transformer(self.plan.model)
+        self.ranks = self._ranks(model)
+        if not self.ranks.together:
+            model.to(self.device)
         self.trainer = Trainer(
             model,
             build_optimizer(model, self.plan.training, precision),
@@ -191,9 +196,21 @@ class Pretraining:
             control,
             self.context.seed,
             sample=self._sample,
-            save=self._save,
-            ranks=Ranks(self.group, control, self.device) if self.group is not None else None,
+            save=self.save,
+            ranks=self.ranks,
         )
+
+    def _ranks(self, model: Transformer) -> Alone:
+        if self.group is None:
+            return Alone(self.context.control)
+        if not self.config.shard:
+            return Ranks(self.group, self.context.control, self.device)
+        from engine.training.sharded import Shards, refuse_to_shard
+
+        refuse_to_shard(self.plan.training)
+        shards = Shards(self.group, self.context.control, self.device)
+        shards.shard(model)
+        return shards
 
     def _write_plan(self, measured: Measurement, precision: Precision) -> None:
         """`plan.json`: what the page shows before and beside the curve."""
@@ -248,8 +265,9 @@ class Pretraining:
 
     def go_on_from(self, folder: Path, saved: dict[str, Any]) -> Iterator[Event]:
         checkpoint = load_checkpoint(folder, ("model", "optimizer", "random"))
-        load_weights(self.trainer.model, checkpoint.tensors["model"])
-        restore_optimizer(self.trainer.model, self.trainer.optimizer, checkpoint.tensors["optimizer"])
+        model, spread = self.trainer.model, self.ranks.spread
+        load_weights(model, spread(checkpoint.tensors["model"], model))
+        restore_optimizer(model, self.trainer.optimizer, spread(checkpoint.tensors["optimizer"], model))
         torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
         self.trainer.step = self.saved_step = checkpoint.step
         self.trainer.micro_rows = int(saved.get("micro_rows", self.trainer.micro_rows))
@@ -257,6 +275,8 @@ class Pretraining:
         yield Resumed(step=checkpoint.step)
 
     def _sample(self) -> Iterator[Event]:
+        if self.ranks.together:
+            return  # no process has the weights to write with
         prompt = self._prompt()
         sampling = SamplingConfig(temperature=SAMPLE_TEMPERATURE, seed=self.context.seed)
         pieces = []
@@ -278,20 +298,26 @@ class Pretraining:
             return str(cloze.format(name=world["people"][0]["name"]))
         return self.tokenizer.decode(islice((int(i) for i in self.shards.validation[:64]), 6))
 
-    def _save(self) -> Iterator[Event]:
+    def save(self) -> Iterator[Event]:
         began = time.perf_counter()
         folder = self._write_checkpoint()
+        if folder is None:
+            return
         size = sum(path.stat().st_size for path in folder.iterdir())
         duration = time.perf_counter() - began
         yield CheckpointSaved(step=self.trainer.step, folder=folder.name, bytes=size, duration=duration)
 
-    def _write_checkpoint(self) -> Path:
+    def _write_checkpoint(self) -> Path | None:
+        """None in a process that only lends its share of the weights."""
         trainer = self.trainer
         tensors = {
-            "model": weights(trainer.model),
-            "optimizer": optimizer_tensors(trainer.model, trainer.optimizer),
+            "model": self.ranks.whole(weights(trainer.model)),
+            "optimizer": self.ranks.whole(optimizer_tensors(trainer.model, trainer.optimizer)),
             "random": {"cpu": torch.get_rng_state()},
         }
+        if not self.ranks.leads:
+            self.saved_step = trainer.step
+            return None
         state = {
             "step": trainer.step,
             "tokens": trainer.tokens,

@@ -23,3 +23,6 @@ def follow(config: pretrain.Config, context: Context) -> None:
     for events in (work.prepare(), work.trainer.run()):
         for _ in events:
             pass
+    if work.ranks.together and work.trainer.step > work.saved_step:
+        for _ in work.save():
+            pass

@@ -52,6 +52,8 @@ class Config(StageConfig):
     precision: Literal["auto", "float32", "bfloat16"] = dial("auto", "auto takes what measures faster here.")
     compile: bool = dial(False, "Let torch write faster code for this model first: a minute, and it needs a compiler.")
 
+    shard: bool = dial(False, "With several processes, each keeps a share of the weights: for models that fit no GPU.")
+
     evaluate_every: int | None = dial(None, "Steps between two looks at held-out text.", unit="steps", ge=1)
     evaluate_rows: int | None = dial(None, "Rows of held-out text for a look.", unit="rows", ge=1)
     sample_every: int | None = dial(None, "Steps between two samples of its writing.", unit="steps", ge=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
 _PATIENCE = timedelta(days=30)
 _WARM_UP_STEPS = 2
 _TELL_SECONDS = 2.0
-_FAILURE = "failure"
+_LOOK_SECONDS = 0.05
+_FAILURE, _OVER = "failure", "over"
+
+
+class Over(Exception):  # noqa: N818 nothing went wrong
+    """Process 0 has ended."""
 
 
 class Group:
@@ -63,12 +69,12 @@ class Group:
         return self.rank == 0
 
     def call(self, work: dict[str, Any]) -> None:
-        """Process 0 asks the others to take part in a piece of work; nothing in it means that there is no more."""
+        """Process 0 asks the others to take part in a piece of work."""
         self.publish(f"call-{self._calls}", work)
         self._calls += 1
 
     def next_call(self) -> dict[str, Any]:
-        """In the others: waits for it, as long as it takes."""
+        """In the others: waits for it, as long as it takes. Raises Over when there is no more."""
         self._calls += 1
         return self.learn(f"call-{self._calls - 1}")
 
@@ -76,8 +82,16 @@ class Group:
         self._store.set(name, json.dumps(data))
 
     def learn(self, name: str) -> dict[str, Any]:
-        """Waits until it is published."""
+        """Waits until it is published. Raises Over when process 0 ends without."""
+        while not self._store.check([name]):
+            if self._store.check([_OVER]):
+                raise Over
+            time.sleep(_LOOK_SECONDS)
         return dict(json.loads(self._store.get(name)))
+
+    def close(self) -> None:
+        """Process 0 has no more work for the others, however it ended."""
+        self._store.set(_OVER, "")
 
     def fail(self, error: CutawayError) -> None:
         """Tells process 0 why this one ends; of several the first counts."""
@@ -107,9 +121,6 @@ class Group:
     def threads(self, all_threads: int) -> int:
         """This process's share of the machine's."""
         return max(1, all_threads // self.local_size)
-
-    def leave(self) -> None:
-        dist.destroy_process_group()
 
 
 def is_lost(error: BaseException) -> bool:

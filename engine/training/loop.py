@@ -188,7 +188,7 @@ class Trainer:
     def _finish(self, loss: Tensor, began: float) -> Iterator[Event]:
         """The update, and what is told of it."""
         rate = learning_rate(self.config, self.step) * self.scale
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        norm = self.ranks.clip(self.model.parameters(), self.config.clip)
         if self.late:
             withhold(self.optimizer, ~torch.isfinite(loss + norm))
             earlier, self._unread = self._unread, LateReading(self.step + 1, rate, loss, norm, self._update(rate))
@@ -226,7 +226,7 @@ class Trainer:
     def _update(self, rate: float) -> Tensor:
         """One step of the optimizer. Returns |update| / |weights|, every tenth step, else 0: it costs a copy."""
         set_learning_rate(self.optimizer, rate)
-        if self.step % _RATIO_EVERY:
+        if self.step % _RATIO_EVERY or self.ranks.together:
             self._move()
             return torch.zeros((), device=self._device)
         weights = [p.detach() for p in self.model.parameters()]
@@ -286,7 +286,7 @@ class Trainer:
                     yield result
                 else:
                     means.append(result)
-                if self.control.stopping:
+                if self.ranks.stopping:
                     return
         loss, train = means
         bits = bits_per_byte(loss, self.data.tokens_per_byte)
@@ -300,6 +300,8 @@ class Trainer:
                 yield from self.save()
                 return
             except CutawayError as error:
+                if self.ranks.together:  # the others are on their way already, and would have to save again too
+                    raise
                 self.control.pause()
                 yield HealthAlarm(
                     step=self.step, cause="disk", what=error.what, why=error.why, remedy=f"{error.remedy} Then resume."

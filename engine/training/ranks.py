@@ -6,10 +6,11 @@ so that N of them do what one does with N times the accumulation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from engine.control import Control
@@ -72,9 +73,22 @@ class Alone:
         del turn, tokens
         return nullcontext()
 
+    def clip(self, parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
+        """Shortens the gradient to `limit`. Returns its norm before."""
+        return torch.nn.utils.clip_grad_norm_(parameters, limit)
+
     def total(self, loss: Tensor) -> Tensor:
         """This process's share of the loss -> the whole of it."""
         return loss
+
+    def whole(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What this process holds of named tensors -> all of them."""
+        return tensors
+
+    def spread(self, tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        """Weights, or an optimizer's "exp_avg:blocks.0..." -> what this process holds of them."""
+        del model
+        return tensors
 
     def measured(self, step: int) -> ProcessesMeasured | None:
         """How the work was shared of late, when there is enough to tell."""

@@ -149,3 +149,12 @@ def test_panels_stand_below_each_other_where_it_is_narrow(page: SettingsPage, qt
     assert page.looks.x() > page.workspace.x()
     page.resize(700, 700)
     qtbot.waitUntil(lambda: page.looks.mapTo(page, page.looks.rect().topLeft()).x() == 0)
+
+
+def test_processes_are_off_until_chosen_and_said_to_divide_the_cores(page: SettingsPage, desk: Desk) -> None:
+    assert desk.settings.processes == 1 and "Off: one process trains." in texts(page)
+    place = page.computing.processes.findData(2)
+    page.computing.processes.setCurrentIndex(place)
+    page.computing.processes.activated.emit(place)
+    assert Settings(desk.settings.path).processes == 2
+    assert "seldom faster than one process" in texts(page)

@@ -59,14 +59,23 @@ class ComputingPanel(Panel):
         for key, (name, words) in _WEIGHTS.items():
             self.weights.add(name, words, key)
         self.weights.choose(desk.settings.weights)
+        self.processes = Combo(name="Processes")
+        for count in process_choices(desk.settings.processes):
+            self.processes.add(str(count), "off" if count == 1 else "", count)
+        self.processes.choose(desk.settings.processes)
         self._device_row = Row("Device", "Used by the next run.", self.measure, self.device, first=True)
         self._threads_row = Row("CPU threads", "Fewer leave room for other programs.", self.threads)
         self.body.addWidget(self._device_row)
+        self._processes_row = Row(
+            "Processes", "That share the training of the next run, one for each GPU.", self.processes
+        )
         self.body.addWidget(self._threads_row)
+        self.body.addWidget(self._processes_row)
         words = "Of a checkpoint in Playground, on a CPU. Fewer bits are read faster and cost a little quality."
         self.body.addWidget(Row("Weights for writing", words, self.weights))
         self.device.activated.connect(self._choose_device)
         self.threads.activated.connect(self._choose_threads)
+        self.processes.activated.connect(self._choose_processes)
         self.weights.activated.connect(lambda: setattr(desk.settings, "weights", self.weights.currentData()))
         self.measure.clicked.connect(lambda: self._ask(measuring=True))
 
@@ -83,6 +92,10 @@ class ComputingPanel(Panel):
 
     def _choose_threads(self) -> None:
         self._desk.settings.threads = self.threads.currentData()
+        self._show()
+
+    def _choose_processes(self) -> None:
+        self._desk.settings.processes = self.processes.currentData()
         self._show()
 
     def _ask(self, *, measuring: bool) -> None:
@@ -121,6 +134,23 @@ class ComputingPanel(Panel):
         self._threads_row.set_effect(
             words + (f"{chosen} {'is' if chosen == 1 else 'are'} used." if chosen else "The physical cores are used.")
         )
+        self._processes_row.set_effect(processes_words(self._desk.settings.processes, chosen or cores))
+
+
+def process_choices(chosen: int) -> list[int]:
+    """1, 2, 3, 4, 6, 8, as far as there are processors; and what was chosen before, in any case."""
+    most = max(psutil.cpu_count() or 1, 2)
+    return sorted({count for count in (1, 2, 3, 4, 6, 8, 12, 16) if count <= most} | {max(chosen, 1)})
+
+
+def processes_words(processes: int, threads: int) -> str:
+    if processes == 1:
+        return "Off: one process trains."
+    each = max(threads // processes, 1)
+    return (
+        f"On a CPU each has {each} of the {threads} threads, and holds the whole model: that is seldom faster than one "
+        "process."
+    )
 
 
 def speed_words(machine: Machine) -> str:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from app.jobs.desk import Desk
 from app.pages._page import PageWidget
 from app.pages.train.header import RunHeader
+from app.pages.train.parallel import PARALLEL, parallel
 from app.pages.train.run_model import TrainRun
 from app.pages.train.run_view import RunView
 from app.pages.train.start_view import StartView
@@ -74,6 +75,7 @@ class TrainPage(PageWidget):
             ("Save a checkpoint now", "Ctrl+Shift+S", buttons.checkpoint_button.click),
             ("Logarithmic loss axis on or off", "", self.view.charts.loss.toggle_log),
             ("Show the whole run in the charts", "", self.view.charts.link.show_all),
+            (PARALLEL, "", lambda: self._desk.bus.inspect.emit(parallel(self.run))),
             ("Set up a new run", "Ctrl+Shift+N", lambda: self._choose(None)),
         ):
             action = QAction(text, self)

@@ -18,6 +18,7 @@ from engine.events import (
     HealthAlarm,
     MemoryRanOut,
     Notice,
+    ProcessesMeasured,
     Resumed,
     RunState,
     StateChanged,
@@ -29,6 +30,7 @@ from engine.events import (
 _PACE_STEPS = 50
 _CLIPPED_STEPS = 200
 _SAMPLES_KEPT = 200
+_SHARED_KEPT = 20
 _ALARM_WORDS = {
     "nan": "not a number",
     "inf": "infinite",
@@ -71,6 +73,7 @@ class TrainRun:
         self.halved: list[MemoryRanOut] = []
         self.compile_seconds = 0.0
         self.memory_bytes = 0
+        self.shared: list[ProcessesMeasured] = []
         self._breaks: list[int] = []
 
     def _all_series(self) -> tuple[MetricSeries, ...]:
@@ -194,6 +197,7 @@ class TrainRun:
             self.halved, self.notice = kept, kept[-1].words if kept else ""
         self.alarms = [alarm for alarm in self.alarms if alarm.step <= step]
         self.checkpoints = [saved for saved in self.checkpoints if saved.step <= step]
+        self.shared = [measured for measured in self.shared if measured.step <= step]
 
     def _take_steps(self, events: Sequence[StepMetrics]) -> None:
         if not events:
@@ -238,6 +242,10 @@ class TrainRun:
         self.samples.append(event)
         del self.samples[:-_SAMPLES_KEPT]
 
+    def _on_shared(self, event: ProcessesMeasured) -> None:
+        self.shared.append(event)
+        del self.shared[:-_SHARED_KEPT]
+
     def _on_notice(self, event: Notice) -> None:
         """What is merely worth knowing stands in the drawer's log; the page has a line for what was not expected."""
         if event.level == "warning":
@@ -262,6 +270,7 @@ _HANDLERS: dict[type[Event], Any] = {
     Failed: TrainRun._on_failed,
     TextSample: TrainRun._on_sample,
     Notice: TrainRun._on_notice,
+    ProcessesMeasured: TrainRun._on_shared,
     Compiling: TrainRun._on_compiling,
     Compiled: TrainRun._on_compiled,
     MemoryRanOut: TrainRun._on_memory,

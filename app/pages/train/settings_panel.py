@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from app.pages.train.parallel import parallel
 from app.pages.train.run_model import TrainRun
 from app.theme.palette import colors
 from app.theme.type import font
@@ -94,6 +95,7 @@ class SettingsPanel(Panel):
             yield "time", duration(whole), f"est. {duration(expected['seconds'])}"
         if run.compile_seconds:
             yield "compiling", duration(run.compile_seconds), "counted in time"
+        yield "processes", f"{plan.get('processes', 1)}", "how?"
         if run.memory_bytes:
             yield "memory", f"{run.memory_bytes / 1e9:.2f} GB", f"est. {expected['memory_bytes'] / 1e9:.2f}"
 
@@ -104,6 +106,9 @@ class SettingsPanel(Panel):
 
     def _inspect(self, row: int, column: int) -> None:
         name, value, origin = self._shown[row]
+        if name == "processes":
+            self.inspected.emit(parallel(self._run))
+            return
         field = Config.model_fields.get(name)
         self.inspected.emit(
             Inspection(
