@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -175,6 +176,7 @@ class SmallChart(Panel):
     words: value -> (number, unit), for now and for the step under the crosshair. left: what stands under the
     left end, made from the bounds of the y axis; right: a fixed note under the right one. narrow: the title where
     there is little room; units then go too. least: the y axis holds at least this range.
+    now: the newest value, where that is not the last point's.
     """
 
     def __init__(
@@ -188,9 +190,11 @@ class SmallChart(Panel):
         narrow: str = "",
         from_zero: bool = True,
         least: tuple[float, float] | None = None,
+        now: Callable[[], float] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent=parent, margins=(10, 8, 10, 6))
+        self._now = now
         self._link, self._trace, self._words, self._extra = link, trace, words, ""
         self.setAccessibleName(title)
         self.setMinimumWidth(150)
@@ -204,8 +208,8 @@ class SmallChart(Panel):
         self.body.addLayout(_row(self._name, self._readout))
         self.body.addWidget(self.plot, 1)
         self.body.addLayout(_row(self._foot_left, self._foot_right))
-        self.plot.drawn.connect(self._say)
-        link.moved.connect(self._say)
+        self.plot.drawn.connect(self.say)
+        link.moved.connect(self.say)
 
     def data_changed(self) -> None:
         self.plot.data_changed()
@@ -224,13 +228,15 @@ class SmallChart(Panel):
     def set_right(self, text: str) -> None:
         self._foot_right.setText(text)
 
-    def _say(self) -> None:
+    def say(self) -> None:
+        """Puts the newest number, or that of the step under the crosshair, above the line."""
         if not self.isVisible() or not len(self._trace.series):
             return
         cursor = self._link.cursor
         series = self._trace.series
         place = -1 if cursor is None else series.nearest(XAxis.STEP, cursor)
-        value, unit = self._words(float(series.values[place]))
+        newest = self._now() if self._now is not None and cursor is None else math.nan
+        value, unit = self._words(newest if math.isfinite(newest) else float(series.values[place]))
         parts = (unit, self._extra if cursor is None else "") if self._is_wide() else ()
         self._readout.set_value(value, " ".join(part for part in parts if part))
         low, high = self.plot.bounds()

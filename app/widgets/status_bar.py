@@ -22,6 +22,7 @@ from engine.events import RunState
 
 HEIGHT = 28
 _MEASURE_MS = 1000
+_ROOM_FOR_REASONS = 1200
 _METER_POINTS, _METER_SECONDS = 11, 3.0
 _DTYPES = {"bfloat16": "bf16", "float32": "f32", "float16": "f16"}
 _STOPPING = {RunState.STOPPING: "Stopping", RunState.SAVING: "Saving"}
@@ -72,7 +73,8 @@ class StatusBar(QWidget):
         at_work = state is not None and live.is_current
         self._device.set(*self._device_words())
         speed = live.tokens_per_second if at_work and state is not RunState.PAUSED else None
-        self._speed.set(f"{speed:,.0f}" if speed else "", "tokens/s")
+        slow = self._live.is_slowed and self.width() > _ROOM_FOR_REASONS
+        self._speed.set(f"{speed:,.0f}" if speed else "", "tokens/s, slower than before" if slow else "tokens/s")
         loss = live.loss if at_work else None
         self._loss.set("" if loss is None else f"{loss:.2f}", "loss")
         left = live.seconds_left if at_work else None

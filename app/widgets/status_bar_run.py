@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.jobs.event_feed import EventFeed
 from app.jobs.job_queue import Job, JobQueue
+from app.jobs.pace import Pace
 from app.widgets.jobs_drawer_words import log_line
 from engine.errors import CutawayError
 from engine.events import CheckpointSaved, Event, Progress, RunState, StateChanged, StepMetrics
@@ -18,7 +19,6 @@ from engine.launch.local import RecipeRun
 from engine.store.files import read_json
 from engine.store.run_folder import Status
 
-_PACE = 50
 _SMOOTHING = 0.9
 _LOG_LINES = 2_000
 
@@ -47,7 +47,7 @@ class LiveRun(QObject):
         self._reset(feed.run)
         feed.reset.connect(self._reset)
         feed.told.connect(self._tell_now)
-        feed.rewound.connect(lambda *_: self._pace.clear())
+        feed.rewound.connect(lambda *_: self._pace.rewind())
         feed.events.connect(self._take)
         feed.status.connect(self._take_status)
         jobs.changed.connect(self._soon)
@@ -110,10 +110,19 @@ class LiveRun(QObject):
     @property
     def seconds_left(self) -> float | None:
         """Of the stage at work, from the pace of its last events."""
-        if len(self._pace) < 2 or not self._total:
-            return None
-        (first, began), (last, now) = self._pace[0], self._pace[-1]
-        return (self._total - last) * (now - began) / (last - first) if last > first and now > began else None
+        left = self._pace.seconds_left(self._total)
+        return left if math.isfinite(left) else None
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Of the last steps of training."""
+        speed = self._pace.tokens_per_second
+        return speed if speed > 0 else None
+
+    @property
+    def is_slowed(self) -> bool:
+        """Whether it works at less than half of the speed that it reached before."""
+        return self._pace.slowed
 
     def stage_state(self, name: str) -> RunState:
         """Of a stage of the followed run by its name; waiting when the run has no such stage."""
@@ -128,7 +137,6 @@ class LiveRun(QObject):
         self.statuses = [self._feed.stage_status(index) for index in range(count)]
         self._worked = [0.0] * count
         self.loss: float | None = None
-        self.tokens_per_second: float | None = None
         self.step = 0
         self.has_model = False
         self.log.clear()
@@ -142,7 +150,7 @@ class LiveRun(QObject):
     def _begin_stage(self, index: int) -> None:
         self._index = index
         self._done, self._total, self._unit = 0.0, 0.0, ""
-        self._pace: deque[tuple[float, float]] = deque(maxlen=_PACE)
+        self._pace = Pace()
         self._plan: dict[str, Any] | None = None
         self._environment: dict[str, Any] | None = None
         self._sum = self._weight = 0.0
@@ -158,7 +166,7 @@ class LiveRun(QObject):
             elif isinstance(event, CheckpointSaved):
                 self.has_model = True
             elif isinstance(event, StateChanged) and event.state == RunState.RUNNING:
-                self._pace.clear()  # a pause lies between
+                self._pace.rest()
             title = self.titles[index] if index < len(self.titles) else name
             self._worked[index] = max(self._worked[index], event.seconds)
             line = log_line(event, title, sum(self._worked[:index]))
@@ -166,18 +174,18 @@ class LiveRun(QObject):
                 self._pending.append(line)
 
     def _take_step(self, event: StepMetrics) -> None:
-        self.step, self.tokens_per_second = event.step, event.tokens_per_second
+        self.step = event.step
         if math.isfinite(event.loss):
             self._sum = _SMOOTHING * self._sum + (1 - _SMOOTHING) * event.loss
             self._weight = _SMOOTHING * self._weight + (1 - _SMOOTHING)
             self.loss = self._sum / self._weight
         else:
             self.loss = event.loss
-        self._move(event.step, self._planned_steps(), event.seconds)
+        self._move(event.step, self._planned_steps(), event.seconds, tokens=event.tokens)
 
-    def _move(self, done: float, total: float, seconds: float, unit: str = "") -> None:
+    def _move(self, done: float, total: float, seconds: float, unit: str = "", tokens: int = 0) -> None:
         self._done, self._total, self._unit = done, total, unit
-        self._pace.append((done, seconds))
+        self._pace.add(done, seconds, tokens)
 
     def _planned_steps(self) -> int:
         plan = self.plan()

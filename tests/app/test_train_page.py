@@ -14,8 +14,11 @@ from PySide6.QtGui import QEnterEvent
 from pytestqt.qtbot import QtBot
 
 from app.jobs.desk import Desk
+from app.pages.home.run_view import RunView
 from app.pages.train.page import TrainPage
 from app.widgets.inspection import Inspection
+from app.widgets.status_bar_run import LiveRun
+from app.widgets.timeline import clock
 from engine.errors import CutawayError
 from engine.events import (
     ControlApplied,
@@ -170,7 +173,7 @@ def test_the_numbers_of_a_running_run(qtbot: QtBot, desk: Desk, page: TrainPage)
     follow(qtbot, page, desk, write_run(desk, RunState.RUNNING), 240)
     readouts = page.view.readouts
     assert readouts.step.value() == "240"
-    assert readouts.left.value() == "0:49"
+    assert readouts.left.value() == "0:50"
     assert readouts.tokens.value() == "983k"
     assert page.header.tag.text() == "running"
     assert page.view.charts.link.end == pytest.approx(STEPS * 4096)
@@ -285,6 +288,27 @@ def test_pointing_explains(qtbot: QtBot, desk: Desk, page: TrainPage) -> None:
     assert isinstance(seen[-1], Inspection)
 
 
+def test_the_numbers_of_one_screen_agree(qtbot: QtBot, desk: Desk, page: TrainPage) -> None:
+    live = LiveRun(desk.jobs, desk.feed)
+    folder = write_run(desk, RunState.RUNNING)
+    follow(qtbot, page, desk, folder, 240)
+    home = RunView(desk.feed.run)
+    home.stages[0].take(desk.feed.history("pretrain"))
+    assert live.seconds_left == page.run.seconds_left == home.stages[0].seconds_left == pytest.approx(160 * 0.31)
+    assert live.tokens_per_second == page.run.recent_speed == pytest.approx(4096 / 0.31)
+    assert page.view.readouts.left.value() == clock(160 * 0.31)
+    assert page.view.charts.speed._readout.value() == page.view.readouts.speed.value() == "13,213"
+    assert not page.view.notice.isVisible()
+    for step in range(241, 291):  # as slow as a third
+        at = {"step": step, "seconds": 240 * 0.31 + (step - 240), "tokens": step * 4096}
+        made = {"loss": 0.7, "learning_rate": 1e-3, "grad_norm": 0.4, "clipped": False, "tokens_per_second": 4096}
+        folder.append(StepMetrics(**at, **made))
+    qtbot.waitUntil(lambda: page.run.step == 290, timeout=5000)
+    page.view.shown()
+    assert live.is_slowed
+    assert "other programs" in page.view.notice.text()
+
+
 def test_the_dials_start_a_run_of_their_own(
     qtbot: QtBot, desk: Desk, page: TrainPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -380,5 +404,5 @@ def test_files_of_a_run_that_are_broken_do_not_break_the_page(qtbot: QtBot, desk
     (folder.path / "plan.json").write_text("{torn")
     follow(qtbot, page, desk, folder, 50)
     assert page.run.plan is None
-    assert page.view.readouts.left.value() == "0:15"
+    assert page.view.readouts.left.value() == "0:16"
     assert json.loads((folder.path.parent / "recipe.json").read_text())["name"] == "words"

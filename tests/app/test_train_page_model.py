@@ -118,7 +118,7 @@ def test_the_numbers_add_up() -> None:
     assert run.epochs == pytest.approx(60 * 512 / 20_000)
     assert run.clipped_share == pytest.approx(0.25)
     assert run.gap.last == pytest.approx(0.1)
-    assert run.recent_speed == pytest.approx(1700)
+    assert run.recent_speed == pytest.approx(512 / 0.3)
     assert 0 < run.peak_share < 1
     assert run.next_sample_step > 60
     assert run.marks[0].text == "lr × 0.8, by hand"

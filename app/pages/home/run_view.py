@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.jobs.pace import Pace
 from app.widgets.stage_card_loss_track import LossTrack
 from engine.errors import CutawayError
 from engine.events import (
@@ -32,7 +34,6 @@ from engine.store.files import read_json
 from engine.store.run_folder import Status
 
 _SAMPLES = 12
-_SPEED_STEPS = 50
 
 
 @dataclass
@@ -63,7 +64,7 @@ class StageView:
     notice: str = ""
     memory_bytes: int = 0
     plan: dict[str, Any] | None = None
-    _pace: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_SPEED_STEPS))
+    _pace: Pace = field(default_factory=Pace)
 
     @property
     def alive(self) -> bool:
@@ -87,9 +88,9 @@ class StageView:
         """From the pace of the last steps; None as long as that cannot be told."""
         if self.state is RunState.DONE:
             return 0.0
-        if self.steps and len(self._pace) > 1:
-            (first, began), (last, now) = self._pace[0], self._pace[-1]
-            return (self.steps - last) * (now - began) / (last - first) if last > first else None
+        left = self._pace.seconds_left(self.steps)
+        if math.isfinite(left):
+            return left
         return self.seconds * (1 / self.share - 1) if self.share > 0.05 else None
 
     @property
@@ -118,7 +119,7 @@ class StageView:
         self.read_plan()
         self.track.add(event.step, event.loss)
         self.memory_bytes = event.memory_bytes
-        self._pace.append((event.step, event.seconds))
+        self._pace.add(event.step, event.seconds, event.tokens)
         self.trouble = None
 
     def _on_progress(self, event: Progress) -> None:
@@ -128,7 +129,7 @@ class StageView:
     def _on_state(self, event: StateChanged) -> None:
         self.state = RunState(event.state)
         if self.state is RunState.RUNNING:
-            self._pace.clear()  # a pause or another machine lies between
+            self._pace.rest()
 
     def _on_ready(self, event: ArtifactReady) -> None:
         self.figures, self.reused, self.artifact = event.figures, event.reused, event.folder

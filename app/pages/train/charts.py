@@ -49,6 +49,7 @@ class TrainCharts(QWidget):
             lambda v: (f"{v:,.0f}", ""),
             "dips: validation",
             "Tokens/s",
+            now=lambda: run.recent_speed,
         )
         self.gap = self._small(
             "Validation gap", Trace(run.gap, "gap"), _gap_words, "near 0 is good", least=gap_words.SCALE
@@ -103,8 +104,9 @@ class TrainCharts(QWidget):
         right: str = "",
         narrow: str = "",
         least: tuple[float, float] | None = None,
+        now: Callable[[], float] | None = None,
     ) -> SmallChart:
-        chart = SmallChart(title, self.link, trace, words, right=right, narrow=narrow, least=least)
+        chart = SmallChart(title, self.link, trace, words, right=right, narrow=narrow, least=least, now=now)
         chart.setFixedHeight(112)
         return chart
 

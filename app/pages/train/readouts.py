@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from app.pages.train import inspections
 from app.pages.train.run_model import TrainRun
 from app.widgets.inspection import Inspection
-from app.widgets.metric_chart_scale import compact, duration, number
+from app.widgets.metric_chart_scale import compact, number
 from app.widgets.readout import Readout
+from app.widgets.timeline import clock
 from engine.events import RunState
 
 _ROOM_FOR_PEAK = 960
@@ -27,7 +28,7 @@ class Readouts(QWidget):
     def __init__(self, run: TrainRun, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run = run
-        self.loss = Readout("train loss", "–", role="focused")
+        self.loss = Readout("train loss, nats per token", "–", role="focused")
         self.bits = Readout("validation, bits per byte", "–", role="validation_text")
         self.step = Readout("step", "–")
         self.tokens = Readout("tokens seen", "–")
@@ -73,10 +74,10 @@ class Readouts(QWidget):
     def _show_left(self) -> None:
         run = self._run
         if run.state is RunState.DONE or (run.state.is_final and len(run.loss)):
-            self.left.set_value(duration(run.seconds))
+            self.left.set_value(clock(run.seconds))
             self.left.set_label("took" if run.state is RunState.DONE else "worked")
         else:
-            self.left.set_value("–" if math.isnan(run.seconds_left) else duration(run.seconds_left))
+            self.left.set_value("–" if math.isnan(run.seconds_left) else clock(run.seconds_left))
             self.left.set_label("left")
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from app.jobs.pace import Pace
 from app.widgets.metric_chart_link import Mark, MarkKind
 from app.widgets.metric_series import MetricSeries, XAxis
 from engine.events import (
@@ -27,7 +28,6 @@ from engine.events import (
     Validation,
 )
 
-_PACE_STEPS = 50
 _CLIPPED_STEPS = 200
 _SAMPLES_KEPT = 200
 _SHARED_KEPT = 20
@@ -74,7 +74,7 @@ class TrainRun:
         self.compile_seconds = 0.0
         self.memory_bytes = 0
         self.shared: list[ProcessesMeasured] = []
-        self._breaks: list[int] = []
+        self.pace = Pace()
 
     def _all_series(self) -> tuple[MetricSeries, ...]:
         steps = (self.loss, self.learning_rate, self.grad_norm, self.speed, self.clipped)
@@ -125,9 +125,13 @@ class TrainRun:
 
     @property
     def recent_speed(self) -> float:
-        """Tokens per second over the last steps."""
-        values = self.speed.values[-20:]
-        return float(values.mean()) if len(values) else math.nan
+        """Tokens per second over the last steps, everything counted in; NaN before two steps."""
+        return self.pace.tokens_per_second
+
+    @property
+    def is_slowed(self) -> bool:
+        """Whether it works at less than half of the speed that it reached before."""
+        return self.state is RunState.RUNNING and self.pace.slowed
 
     @property
     def clipped_share(self) -> float:
@@ -137,18 +141,14 @@ class TrainRun:
     @property
     def seconds_per_step(self) -> float:
         """Working time a step takes of late, looks at held-out text and samples included; NaN before two steps."""
-        steps, seconds = self.loss.x(XAxis.STEP), self.loss.x(XAxis.SECONDS)
-        first = max(len(steps) - _PACE_STEPS, 0)
-        first = max([first, *(b for b in self._breaks if b < len(steps) - 1)])
-        taken = steps[-1] - steps[first] if len(steps) else 0
-        return float((seconds[-1] - seconds[first]) / taken) if taken > 0 else math.nan
+        return self.pace.seconds_a_unit
 
     @property
     def seconds_left(self) -> float:
         """NaN when that cannot be told yet."""
         if self.state is RunState.DONE:
             return 0.0
-        return (self.steps - self.step) * self.seconds_per_step if self.steps else math.nan
+        return self.pace.seconds_left(self.steps)
 
     @property
     def seconds_to_sample(self) -> float:
@@ -188,6 +188,7 @@ class TrainRun:
 
     def rewind(self, step: int) -> None:
         """Forgets what came after `step`: the run goes on from there."""
+        self.pace.rewind()
         for series in self._all_series():
             series.truncate_after(step)
         self.samples = [sample for sample in self.samples if sample.step <= step]
@@ -214,6 +215,8 @@ class TrainRun:
         )
         for series, values in columns:
             series.extend(steps, tokens, seconds, values)
+        for event in events:
+            self.pace.add(event.step, event.seconds, event.tokens)
         self.memory_bytes = max(self.memory_bytes, *(e.memory_bytes for e in events))
 
     def _on_validation(self, event: Validation) -> None:
@@ -227,7 +230,7 @@ class TrainRun:
         self.state, self.message = RunState(event.state), event.message
         if self.state is RunState.RUNNING:
             self.trouble = None
-            self._breaks.append(len(self.loss))  # a pause or another machine may lie before the next step
+            self.pace.rest()
         elif self.state.is_final and self.notice == Compiling.words:
             self.notice = ""
 

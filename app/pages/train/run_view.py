@@ -22,6 +22,7 @@ from app.widgets.sample_list import SampleList, SampleRow
 from engine.launch.local import RecipeRun
 
 _ROOM_FOR_SUBTITLES = 920
+_SLOWED = "Slower than before in this run: other programs probably use the processor."
 
 
 class RunView(QWidget):
@@ -95,8 +96,11 @@ class RunView(QWidget):
         self.changed()
 
     def changed(self) -> None:
-        """Something new is known; it is shown soon, and only while the view is visible."""
+        """Something new is known. The numbers follow at once, as those of the frame do; the charts follow soon, and
+        only while the view is visible."""
         if self.isVisible():
+            self.readouts.show_run()
+            self.charts.speed.say()
             self._pace.ask()
 
     def shown(self) -> None:
@@ -106,7 +110,7 @@ class RunView(QWidget):
         self.banner.show_words(words)
 
     def _show(self) -> None:
-        self.notice.say(self._run.notice)
+        self.notice.say(self._run.notice or (_SLOWED if self._run.is_slowed else ""))
         self.readouts.show_run()
         self.charts.data_changed()
         self.gap.show_run()
