@@ -50,7 +50,7 @@ class Config(StageConfig):
     beta2: float = dial(0.95, "Memory of AdamW for the size.", ge=0, lt=1)
     clip: float = dial(1.0, "Longest gradient that is let through.", gt=0)
     precision: Literal["auto", "float32", "bfloat16"] = dial("auto", "auto takes what measures faster here.")
-    compile: bool = dial(False, "Let torch write faster code for this model first: a minute, and it needs a compiler.")
+    compile: bool = dial(False, "Let torch compile the model first: meant for GPUs; it takes a minute and a compiler.")
 
     shard: bool = dial(False, "With several processes, each keeps a share of the weights: for models that fit no GPU.")
 

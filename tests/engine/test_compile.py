@@ -29,8 +29,8 @@ def losses(work: Trainer) -> list[float]:
 
 @needs_compiler
 @pytest.mark.slow
-def test_a_compiled_run_equals_a_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inductor.config, "compile_threads", 1)  # its idle threads would outlive the test
+@inductor.config.patch(compile_threads=1)  # idle threads would outlive the test
+def test_a_compiled_run_equals_a_plain_one() -> None:
     plain, compiled = toy_trainer(**TINY), toy_trainer(**TINY)
     random = torch.get_rng_state()
     seconds = compile_objective(compiled)
@@ -43,10 +43,10 @@ def test_a_compiled_run_equals_a_plain_one(monkeypatch: pytest.MonkeyPatch) -> N
 
 @needs_compiler
 @pytest.mark.slow
-def test_the_stage_tells_that_it_compiles_and_counts_the_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(inductor.config, "compile_threads", 1)
+@inductor.config.patch(compile_threads=1)
+def test_the_stage_tells_that_it_compiles_and_counts_the_time(tmp_path: Path) -> None:
     context = toy_run(toy_context(tmp_path), "compiled")
-    sizes = {"d_model": 16, "n_head": 2, "context_length": 16, "batch_tokens": 64, "micro_rows": 4}
+    sizes = {"d_model": 16, "n_head": 2, "context_length": 16, "batch_tokens": 64}
     events = list(drive(pretrain, pretrain.Config(**TINY, **sizes, compile=True), context))
     told = [event for event in events if isinstance(event, Compiling | Compiled | StepMetrics | ArtifactReady)]
     assert [type(event) for event in told] == [Compiling, Compiled, *[StepMetrics] * 3, ArtifactReady]
@@ -55,8 +55,8 @@ def test_the_stage_tells_that_it_compiles_and_counts_the_time(monkeypatch: pytes
     assert told[-1].figures["seconds_of_compiling"] == pytest.approx(duration, abs=0.1)  # type: ignore[union-attr]
 
 
-def test_without_a_compiler_it_says_so_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inductor.config.cpp, "cxx", (None, "no-such-compiler"))
+@inductor.config.patch({"cpp.cxx": (None, "no-such-compiler"), "compile_threads": 1})
+def test_without_a_compiler_it_says_so_and_changes_nothing() -> None:
     torch.compiler.reset()
     work = toy_trainer(**TINY)
     plain = work.objective
