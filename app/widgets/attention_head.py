@@ -64,7 +64,8 @@ class AttentionHead(QWidget):
             raise ValueError(f"{len(tokens)} tokens and weights of shape {weights.shape}")
         self._tokens, self._weights = tuple(tokens), weights
         self._row = min(max(row, 0), len(tokens) - 1) if tokens else 0
-        self._hover = None
+        if self._hover is not None and self._hover[0] >= len(tokens):
+            self._hover = None  # else the pointer rests where it was, and so does what is said of that cell
         self._draw()
 
     def set_row(self, row: int) -> None:

@@ -17,9 +17,9 @@ def ask_on_close(parent: QWidget, job: Job) -> Answer:
     answer = ask(
         parent,
         f"{job.run.recipe.name} is still working.",
-        "Saved and stopped, it can be resumed from its checkpoint. Detached, it goes on in a process of its own; "
-        "open Cutaway again to watch or stop it.",
-        [Choice("stay", "Stay"), Choice("stop", "Save and stop"), Choice("detach", "Keep running detached", "primary")],
+        "Saved and stopped, it can be resumed from its checkpoint. Or it keeps training without a window, in a process "
+        "of its own; open Cutaway again to watch or stop it.",
+        [Choice("stay", "Stay"), Choice("stop", "Save and stop"), Choice("detach", "Close, keep training", "primary")],
         escape="stay",
     )
     return "stop" if answer == "stop" else "detach" if answer == "detach" else "stay"

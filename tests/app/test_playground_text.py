@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from app.jobs.run_summary import RunSummary
-from app.pages.playground.candidates_panel import cut, kept_share, settings_words, title
+from app.pages.playground.candidates_panel import cut, kept_share, percent, settings_words, title
 from app.pages.playground.head_kinds import head_kinds, induction_scores, previous_scores
-from app.pages.playground.inspections import _ordinal
+from app.pages.playground.inspections import _look_words, _ordinal
 from app.pages.playground.sources import at, choose, list_sources
 from app.pages.playground.text import Drawn, TextToken, after_edit, joined, make_room, reply_index
 from engine.events import RunState
@@ -96,6 +96,20 @@ def test_titles_and_words():
         "T, top-k, top-p and repetition penalty"
     )
     assert [_ordinal(rank) for rank in (2, 11, 21, 22, 113)] == ["second", "11th", "21st", "22nd", "113th"]
+
+
+def test_words_are_about_the_very_cell():
+    words = _look_words("P", ".", "ira", 7, 0.057)
+    assert words == (
+        "While the model reads `.`, this head takes 5.7% from `ira`, 7 tokens back. "
+        "As a rule it looks at the token before."
+    )
+    assert "keeps 97.0% of its attention" in _look_words("", "Mira", "Mira", 0, 0.97)
+
+
+def test_shares_are_never_rounded_to_all_or_nothing():
+    shares = (0.0, 0.0001, 0.003, 0.5, 0.997, 0.9999, 1.0)
+    assert [percent(share) for share in shares] == ["0.0%", "<0.1%", "0.3%", "50.0%", "99.7%", ">99.9%", "100.0%"]
 
 
 def test_heads_with_a_habit_are_found():

@@ -75,6 +75,13 @@ def kept_share(distribution: Distribution, sampling: SamplingConfig) -> float:
     return float(after[distribution.filtered.excluded == 0].sum())
 
 
+def percent(share: float) -> str:
+    """ "99.7%": never 100% for what is less, never 0% for what is more."""
+    if 0 < share < 0.0005:
+        return "<0.1%"
+    return ">99.9%" if 0.9995 <= share < 1 else f"{100 * share:.1f}%"
+
+
 def cut(distribution: Distribution, sampling: SamplingConfig) -> Cut | None:
     """The line between what is kept and what is not; None when everything is."""
     total, kept = distribution.logits.size, distribution.kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.pages.playground.candidates_panel import filter_words, kept_share, origin
+from app.pages.playground.candidates_panel import filter_words, kept_share, origin, percent
 from app.pages.playground.look_panel import CAUTION
 from app.pages.playground.queries import Looks
 from app.pages.playground.session import Session
@@ -55,11 +55,11 @@ def of_look(looks: Looks, layer: int, head: int, cell: tuple[int, int]) -> Inspe
     if others.size:
         largest = int(others.argmax())
         at = largest + (largest >= column)
-        rows.insert(2, ("next largest", f"{others[largest]:.3f}, {visible(looks.tokens[at][2], looks.tokens[at][1])}"))
+        rows.insert(2, ("largest other", f"{others[largest]:.3f}, {visible(looks.tokens[at][2], looks.tokens[at][1])}"))
     return Inspection(
         title=f"Attention of head {layer}.{head}",
         subtitle=f"from {source} ({row + looks.left_out}) to {target} ({column + looks.left_out})",
-        words=_look_words(looks.kinds.get((layer, head), ""), source, target, row - column),
+        words=_look_words(looks.kinds.get((layer, head), ""), source, target, row - column, float(weights[column])),
         formula=ATTENTION,
         formula_words="Each row sums to 1; a token sees only itself and what came before.",
         rows=tuple(rows),
@@ -77,7 +77,7 @@ def _subtitle(session: Session, token: TextToken | None) -> str:
 
 def _words(token: TextToken | None, distribution: Distribution, sampling: SamplingConfig) -> str:
     best = visible(distribution.candidates[0].text)
-    share = f"{100 * distribution.candidates[0].before:.0f}%"
+    share = percent(distribution.candidates[0].before)
     if token is None:
         return f"The model expects `{best}` most, with {share}. {_what_settings_do(sampling)}"
     if token.drawn is None:
@@ -89,7 +89,7 @@ def _words(token: TextToken | None, distribution: Distribution, sampling: Sampli
 
 def _written_words(drawn: Drawn, best: str, sampling: SamplingConfig) -> str:
     if drawn.seed is None:
-        return f"You chose this one; the model gave it {100 * drawn.probability_before:.1f}%. It liked `{best}` best."
+        return f"You chose this one; the model gave it {percent(drawn.probability_before)}. It liked `{best}` best."
     if drawn.temperature == 0:
         return f"The model liked `{best}` best, and at temperature 0 the best is always taken."
     if drawn.rank == 1:
@@ -136,7 +136,7 @@ def _table(token: TextToken | None, distribution: Distribution, sampling: Sampli
             (
                 visible(candidate.text),
                 f"{candidate.logit:.2f}",
-                f"{heated:.2f}",
+                f"{heated:.2f}" if sampling.temperature else "–",  # nothing can be divided by 0
                 f"{candidate.before:.3f}",
                 f"{probability:.3f}" if sampling.temperature else f"{candidate.after:.3f}",
             )
@@ -160,18 +160,20 @@ def _rows(token: TextToken | None, distribution: Distribution, sampling: Samplin
     return tuple(rows)
 
 
-def _look_words(kind: str, source: str, target: str, back: int) -> str:
+def _look_words(kind: str, source: str, target: str, back: int, weight: float) -> str:
+    """Of the very cell first, then of the head's habit."""
+    share = percent(weight)
     if back == 0:
-        return f"While the model reads `{source}`, this head looks at that token itself."
-    if kind == "I":
-        return (
-            f"This head finds where `{source}` stood before in the text and looks at what came after it. "
-            "That is how the model can repeat a fact that it has just read."
-        )
-    if kind == "P":
-        return f"This head looks at the token before. From `{source}` it reads `{target}`."
-    distance = f"{back} token{'s' if back > 1 else ''} back"
-    return f"While the model reads `{source}`, this head takes from `{target}`, {distance}."
+        cell = f"While the model reads `{source}`, this head keeps {share} of its attention on that token itself."
+    else:
+        distance = f"{back} token{'s' if back > 1 else ''} back"
+        cell = f"While the model reads `{source}`, this head takes {share} from `{target}`, {distance}."
+    habits = {
+        "I": " As a rule it finds where the token stood before and looks at what came after it. That is how the model "
+        "can repeat a fact that it has just read.",
+        "P": " As a rule it looks at the token before.",
+    }
+    return cell + habits.get(kind, "")
 
 
 def _ordinal(rank: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolTip, QWidget
 
+from app.pages.playground.candidates_panel import percent
 from app.pages.playground.context_meter import ContextMeter
 from app.pages.playground.legend import ScaleLegend
 from app.pages.playground.session import Session
@@ -239,7 +240,7 @@ class TextPanel(Panel):
         token = self._session.tokens[index]
         words = [f"{visible(token.text, token.data)}   id {token.token_id:,}"]
         if token.drawn is not None:
-            words.append(f"{100 * token.drawn.probability_before:.1f}%, the model's number {token.drawn.rank}")
+            words.append(f"{percent(token.drawn.probability_before)}, the model's number {token.drawn.rank}")
         place = view.viewport().mapToGlobal(view.token_rect(index).bottomLeft() + QPoint(0, 4))
         QToolTip.showText(place, "\n".join(words), view)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psutil
 
@@ -125,9 +125,10 @@ class ComputingPanel(Panel):
     def _show(self) -> None:
         machine = self.found.machine if self.found else read_machine(self._desk.workspace)
         parts = [_DEVICES[self.found.device][0]] if self.found else []
-        parts += [speed_words(machine)] if machine.peak_flops else ["Not measured yet"]
+        parts += [speed_words(machine)] if machine.peak_flops else ["not measured yet"]
         parts += [f"torch {self.found.torch}"] if self.found else []
-        self._device_row.set_effect(", ".join(parts) + ".")
+        words = ", ".join(parts)
+        self._device_row.set_effect(f"{words[:1].upper()}{words[1:]}.")
         cores, logical = psutil.cpu_count(logical=False) or 1, psutil.cpu_count() or 1
         chosen = self._desk.settings.threads
         words = f"{cores} physical core{'s' if cores != 1 else ''}, {logical} logical. "
@@ -169,7 +170,7 @@ def look(side: EngineSide, wanted: str, *, measuring: bool) -> Found:
     machine = read_machine(side.workspace)
     if measuring:
         told = measure_precision(device)
-        machine = replace(machine, peak_flops=told.flops_per_second, dtype=told.dtype, speedup=told.speedup)
+        machine = machine.with_peak(device.type, told.dtype, told.speedup, told.flops_per_second)
         write_machine(side.workspace, machine)
     there = ["cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
     return Found(torch.__version__, device.type, tuple(there), machine)

@@ -12,7 +12,8 @@ from app.theme.palette import colors
 from app.theme.type import font
 
 WIDTH, BELOW = 300, 10
-_NUB, _SIDE, _LINE_BYTES, _HEAD = 7, 15, 14, 40
+_NUB, _SIDE, _LINE_BYTES, _HEAD = 7, 15, 12, 40
+_HEX, _HEX_WIDTH = "hex", 34
 _MOST_BYTES = 3 * _LINE_BYTES
 _MIDDLE = Qt.AlignmentFlag.AlignVCenter
 
@@ -74,10 +75,12 @@ class TokenCard(QWidget):
         painter.translate(0, 0 if self._above else _NUB)
         self._paint_head(painter, self.text)
         y = float(_HEAD)
-        painter.setFont(font(11, fixed=True))
+        painter.setFont(font(11))
         painter.setPen(QColor(p.muted))
+        painter.drawText(QRectF(_SIDE, y, _HEX_WIDTH, 18), _MIDDLE, _HEX)
+        painter.setFont(font(11, fixed=True))
         for line in self.text.byte_lines():
-            painter.drawText(QRectF(_SIDE, y, WIDTH - 2 * _SIDE, 18), _MIDDLE, line)
+            painter.drawText(QRectF(_SIDE + _HEX_WIDTH, y, WIDTH - 2 * _SIDE - _HEX_WIDTH, 18), _MIDDLE, line)
             y += 18
         left, right = QRectF(_SIDE, y + 6, 142, 18), QRectF(181, y + 6, WIDTH - _SIDE - 181, 18)
         self._paint_pair(painter, *self.text.learned, left)
