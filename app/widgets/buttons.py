@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFocusEvent, QFont, QFontMetrics, QKeySequence, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
@@ -23,6 +25,17 @@ def paint_focus(painter: QPainter, rect: QRectF, color: str, radius: float = 6.0
 def shows_focus(widget: QWidget) -> bool:
     """Focus is drawn when it came from the keyboard, not after a click."""
     return widget.hasFocus() and bool(widget.property("keyboard_focus"))
+
+
+def pass_focus(gone: Sequence[QWidget], to: QWidget) -> None:
+    """Before widgets are hidden or disabled: whoever of them has the focus hands it to its counterpart, which must be
+    there already. Else Qt gives it to whatever comes next on the page. It is drawn only if it was before."""
+    # Asked of the window, which also knows it while another program is in front.
+    holder = next((widget for widget in gone if widget.window().focusWidget() is widget and widget is not to), None)
+    if holder is not None and to.isEnabled():
+        drawn = bool(holder.property("keyboard_focus"))
+        reason = Qt.FocusReason.OtherFocusReason if drawn else Qt.FocusReason.MouseFocusReason
+        to.setFocus(reason)
 
 
 class PaintedButton(QAbstractButton):

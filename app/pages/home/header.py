@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 from app.theme.icons import paint_icon
 from app.theme.palette import colors
 from app.theme.type import font
-from app.widgets.buttons import Button, PaintedButton, key_words, paint_focus, shows_focus
+from app.widgets.buttons import Button, PaintedButton, key_words, paint_focus, pass_focus, shows_focus
 from app.widgets.label import Label
 from app.widgets.readout import Readout
 from engine.events import RunState
@@ -137,10 +137,22 @@ class Actions(QWidget):
         ending = state in (RunState.STOPPING, RunState.SAVING)
         self._left.set_value(left or "–:––")
         self._left.set_label("saving" if state is RunState.SAVING else "stopping" if ending else "left")
-        self._stop.setEnabled(not ending)
         self._pause.setEnabled(not ending)
-        self._only(self._left, self._go_on if state is RunState.PAUSED else self._pause, self._stop)
+        held = self._go_on if state is RunState.PAUSED else self._pause
+        self._stop.setEnabled(True)
+        self._only(self._left, held, self._stop)
+        # With the focus it stays as it is: Qt takes the focus from what cannot be pressed.
+        self._stop.setEnabled(not ending or self._stop.window().focusWidget() is self._stop)
 
     def _only(self, *shown: QWidget) -> None:
-        for widget in (self._cost, self._left, self._resume, self._start, self._pause, self._go_on, self._stop):
-            widget.setVisible(widget in shown)
+        widgets = (self._cost, self._left, self._resume, self._start, self._pause, self._go_on, self._stop)
+        for widget in shown:
+            widget.setVisible(True)
+        hidden = [widget for widget in widgets if widget not in shown]
+        alive = self._stop in shown
+        held = self._go_on if self._go_on in shown else self._pause
+        begun = self._resume if self._resume in shown else self._start
+        pass_focus([self._start, self._resume] if alive else [self._stop], self._stop if alive else begun)
+        pass_focus([widget for widget in (self._pause, self._go_on) if widget in hidden], held if alive else begun)
+        for widget in hidden:
+            widget.setVisible(False)

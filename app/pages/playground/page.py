@@ -24,7 +24,7 @@ from app.pages.playground.session import Session
 from app.pages.playground.sources import ModelSource, at, choose, list_sources
 from app.pages.playground.text_panel import TextPanel
 from app.theme.type import M
-from app.widgets.buttons import Button
+from app.widgets.buttons import Button, pass_focus
 from app.widgets.combo import Combo
 from app.widgets.cost_words import first_words_time
 from app.widgets.error_banner import ErrorBanner
@@ -279,9 +279,11 @@ class PlaygroundPage(PageWidget):
         self._stack.setCurrentIndex(1 if source is not None else 0)
         for widget in (self.model, self.mode):
             widget.setVisible(source is not None)
-        self.button.setVisible(source is not None and not session.writing)
         self.button.setEnabled(ready)
-        self.stop_button.setVisible(session.writing)
+        shown, gone = (self.stop_button, self.button) if session.writing else (self.button, self.stop_button)
+        shown.setVisible(source is not None)
+        pass_focus([gone], shown)
+        gone.setVisible(False)
         self.stop_action.setEnabled(session.writing or session.selected is not None)
         self.write_action.setEnabled(ready and not session.writing)
         self.step_action.setEnabled(ready and not session.writing)

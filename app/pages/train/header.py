@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.jobs.run_summary import RunSummary, began_words
 from app.pages.train.rate_spin import RateSpin
-from app.widgets.buttons import Button
+from app.widgets.buttons import Button, pass_focus
 from app.widgets.combo import Combo
 from app.widgets.metric_chart_scale import compact
 from app.widgets.tag import Tag
@@ -117,14 +117,38 @@ class RunHeader(QObject):
         ending = state in (RunState.STOPPING, RunState.SAVING)
         alive = mine and state is not None and not state.is_final
         steerable = alive and not ending
-        self.rate.setVisible(alive)
-        self.checkpoint_button.setVisible(alive)
-        self.pause_button.setVisible(alive and state is not RunState.PAUSED)
-        self.go_on_button.setVisible(alive and state is RunState.PAUSED)
-        self.stop_button.setVisible(alive)
-        self.resume_button.setVisible(not mine and state in _RESUMABLE)
+        buttons = {
+            self.rate: alive,
+            self.checkpoint_button: alive,
+            self.pause_button: alive and state is not RunState.PAUSED,
+            self.go_on_button: alive and state is RunState.PAUSED,
+            self.stop_button: alive,
+            self.resume_button: not mine and state in _RESUMABLE,
+        }
+        for widget, shown in buttons.items():
+            if shown:
+                widget.setVisible(True)
+        self._keep_focus(buttons)
+        for widget, shown in buttons.items():
+            widget.setVisible(shown)
         for widget in (self.rate, self.checkpoint_button, self.pause_button, self.go_on_button, self.stop_button):
-            widget.setEnabled(steerable)
+            # With the focus Stop stays as it is: Qt takes the focus from what cannot be pressed.
+            widget.setEnabled(
+                steerable or (ending and widget is self.stop_button and widget.window().focusWidget() is widget)
+            )
+
+    def _keep_focus(self, buttons: dict[QWidget, bool]) -> None:
+        """It goes to the button that undoes what was pressed, or stays in the header."""
+        counterparts = (
+            (self.pause_button, self.go_on_button),
+            (self.go_on_button, self.pause_button),
+            (self.resume_button, self.stop_button),
+            (self.stop_button, self.resume_button),
+        )
+        for gone, to in counterparts:
+            if not buttons[gone]:
+                to.setEnabled(True)
+                pass_focus([gone], to if buttons[to] else self.runs)
 
     def _on_chosen(self, index: int) -> None:
         data = self.runs.itemData(index)
