@@ -37,7 +37,7 @@ _TITLES = {
     ),
     Column.LOSS: ("Loss", "How the training loss fell, on a log scale; a cross where it stopped being a number"),
     Column.SIZE: ("Size", "What the run's folder takes on the disk"),
-    Column.ENDED: ("Ended", "How it ended, or where it is"),
+    Column.ENDED: ("State", "How it ended, or where it is"),
 }
 _RIGHT = (Column.RESULT, Column.SIZE)
 

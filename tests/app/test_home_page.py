@@ -186,8 +186,18 @@ def test_a_real_run_lights_up_the_road_and_answers(
     page.show()
     page.shown()
     page.state.take(recipe_from_json({"name": "tiny", "description": "", "stages": tables}))
+    page.controls.show()
+    page.controls.activateWindow()
+    page.controls._start.setFocus()
     page.start()
     qtbot.waitUntil(lambda: page.guesses is not None, timeout=30_000)
+    assert page.controls.focusWidget() is page.controls._stop
+    first = page.guesses.step
+    page.hidden()
+    page.shown()
+    qtbot.waitUntil(lambda: page.guesses.step > first, timeout=10_000)
+    first = page.guesses.step
+    qtbot.waitUntil(lambda: page.guesses.step > first, timeout=10_000)
     assert len(page.guesses.candidates) == 6
     assert 0 < page.guesses.entropy <= 8.01
     assert page.road.cards[0].card.mark is Mark.DONE
@@ -195,3 +205,4 @@ def test_a_real_run_lights_up_the_road_and_answers(
     qtbot.waitUntil(lambda: desk.jobs.current is None, timeout=20_000)
     qtbot.waitUntil(lambda: page.state.resumable, timeout=10_000)
     assert "You stopped at step" in page.state.words().sentence
+    assert page.controls.focusWidget() is page.controls._resume

@@ -103,7 +103,7 @@ def test_copying_gives_a_table_with_tabs(page: RunsPage) -> None:
     choose(page, "docs-12m")
     page.copy()
     lines = QGuiApplication.clipboard().text().splitlines()
-    assert lines[0] == "Name\tBegan\tResult\tSize\tEnded"
+    assert lines[0] == "Name\tBegan\tResult\tSize\tState"
     assert lines[1].startswith("docs-12m\t") and "Stopped at step 1,842" in lines[1]
 
 

@@ -208,10 +208,15 @@ class PretrainCard(RoadCard):
             corner,
             "NaN" if broken else f"{stage.track.smooth:.2f}",
             "loss is no number any more" if broken else "loss, nats per token",
-            f"“{one_line(sample.prompt + sample.text)}”" if sample else "its first words come soon",
+            f"“{one_line(sample.prompt + sample.text)}”" if sample else _before_words(stage),
             f"step {sample.step:,}" if sample else "",
             quiet=sample is not None,
         )
+
+
+def _before_words(stage: StageView) -> str:
+    """What stands where its first sample will."""
+    return "its first words come soon" if stage.alive else "it ended before its first words"
 
 
 class PlaygroundCard(RoadCard):
@@ -239,8 +244,8 @@ class PlaygroundCard(RoadCard):
         elif stage is not None and begun:
             self._picture.set_guesses(self._prompt(scene), (), hollow=True)
             there = stage.alive or stage.newest_checkpoint is not None
-            subtitle = "already open" if stage.alive else "as the newest checkpoint left it"
-            words = CardWords(subtitle if there else "no checkpoint was kept", foot=foot if there else "", link=there)
+            subtitle = "already open; its guesses come in a moment" if there else "no checkpoint was kept"
+            words = CardWords(subtitle, foot=foot if there else "", link=there)
         else:
             self._picture.set_guesses(self._prompt(scene), [(text, 1 / vocabulary) for text in GUESSES], hollow=True)
             doubt = f"{math.log2(vocabulary):.2f}"

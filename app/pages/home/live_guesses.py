@@ -76,7 +76,8 @@ class LiveGuesses(QObject):
             self._timer.stop()
 
     def _unanswered(self, _error: CutawayError) -> None:
-        self._over()
+        """Not there yet, or a checkpoint that went while it was read: the timer asks again."""
+        self._ticket = None
 
 
 def _question(source: Source, prompt: str) -> Query:

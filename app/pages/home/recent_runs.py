@@ -107,7 +107,7 @@ class _Head(QWidget):
         painter = QPainter(self)
         painter.setFont(font(11))
         painter.setPen(QColor(p.muted))
-        names = ("Name", "Began", "Result", "Loss", "Ended")
+        names = ("Name", "Began", "Result", "Loss", "State")
         for name, box in zip(names, _boxes(self), strict=True):
             if box.width() <= 0:
                 continue

@@ -213,11 +213,18 @@ class RunsPage(PageWidget):
         self.detail.show_run(run, len(chosen) - 1 if chosen else 0)
         readable = run is not None and run.state is not None
         self._open.setEnabled(readable)
-        for control in (self._talk, self._export):
-            control.setEnabled(run is not None and run.has_model)
+        self._talk.setEnabled(run is not None and (run.has_model or self._learns(run)))
+        self._export.setEnabled(run is not None and run.has_model)
         self._resume.setEnabled(run is not None and run.can_resume and not self.trash.is_at_work(run))
         for control in (self._copy, self._reveal, self._delete):
             control.setEnabled(bool(chosen))
+
+    def _learns(self, run: RunSummary) -> bool:
+        """Whether its model is training in this window: one can talk to it before it has a checkpoint."""
+        job = self.desk.jobs.current
+        if job is None or job.detached or job.run.folder != run.folder:
+            return False
+        return job.run.recipe.stages[job.stage].module.OUTPUT == "model"
 
     def _first(self) -> RunSummary | None:
         chosen = self.table.chosen_runs()
