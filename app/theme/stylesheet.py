@@ -117,6 +117,7 @@ QAbstractItemView {{
     background: {p.surface}; alternate-background-color: {p.surface}; color: {p.text}; border: none; outline: none;
     gridline-color: {p.hairline}; selection-background-color: {p.soft_accent}; selection-color: {p.text};
 }}
+QComboBox QAbstractItemView {{ border: 1px solid {p.border}; }}
 QAbstractItemView::item:hover {{ background: {mix(p.raised, p.surface, 0.6).name()}; }}
 QAbstractItemView::item:selected {{ background: {p.soft_accent}; color: {p.text}; }}
 QTableView::item, QTreeView::item {{ border: none; border-bottom: 1px solid {p.hairline}; padding: 0 8px; }}

@@ -18,7 +18,11 @@ def font(size: int, *, weight: int = 400, fixed: bool = False, serif: bool = Fal
     chosen.setWeight(QFont.Weight(weight))
     chosen.setItalic(italic)
     chosen.setFeature(QFont.Tag("tnum"), 1)
-    if fixed:
-        for ligatures in ("liga", "calt"):  # "<|" must not turn into another sign: a token is shown as it is
-            chosen.setFeature(QFont.Tag(ligatures), 0)
+    return without_ligatures(chosen) if fixed else chosen
+
+
+def without_ligatures(chosen: QFont) -> QFont:
+    """ "<|" must not turn into another sign: a token is shown as it is."""
+    for ligatures in ("liga", "calt"):
+        chosen.setFeature(QFont.Tag(ligatures), 0)
     return chosen

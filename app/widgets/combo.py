@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -14,6 +14,7 @@ from app.theme.type import font
 from app.widgets.buttons import paint_focus
 
 _GAP = 9
+_AWAY = 3
 DETAIL = Qt.ItemDataRole.UserRole + 1
 
 
@@ -79,6 +80,16 @@ class Combo(QComboBox):
         )
         self.view().setMinimumWidth(max(widest, self.width()))
         super().showPopup()
+        self._place(self.view().window())
+
+    def _place(self, popup: QWidget) -> None:
+        """Below the choice, above it where there is no room below: the style's own place, with the chosen row over the
+        choice, leaves the window near its top."""
+        window = self.window()
+        bottom = window.mapToGlobal(QPoint(0, window.height())).y()
+        below = self.mapToGlobal(QPoint(0, self.height() + _AWAY))
+        above = self.mapToGlobal(QPoint(0, -popup.height() - _AWAY))
+        popup.move(below if below.y() + popup.height() <= bottom or above.y() < 0 else above)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         p = colors(self)

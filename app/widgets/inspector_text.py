@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontInfo
 from PySide6.QtWidgets import QSizePolicy
 
-from app.theme.type import font
+from app.theme.type import font, without_ligatures
 from app.widgets.label import Label
 
 HELP = Path(__file__).resolve().parents[2] / "resources" / "help"
@@ -32,6 +32,7 @@ class Text(Label):
 
     def __init__(self, text: str, role: str = "text") -> None:
         super().__init__("", role, wrap=True)
+        self.setFont(without_ligatures(self.font()))  # markup can name a font's family, not what it joins
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setText(rich(text))
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QHideEvent, QPainter, QPaintEvent, QPen, QShowEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QHideEvent, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QVBoxLayout, QWidget
 
 from app.theme import motion
@@ -21,6 +21,7 @@ MARKS = ("none", "done", "running", "paused", "failed")
 _ROAD_X = 8.5
 _FRAME_MS = 160
 _SHARES = 30
+_AIR = 3
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,10 @@ class _Item(PaintedButton):
             painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
         ink = p.accent if self.isChecked() else p.text if self.underMouse() else p.muted
         paint_icon(painter, QRectF(20.5, 10, 20, 20), self._icon, ink)
-        painter.setFont(font(11, weight=500 if self.isChecked() else 400))
+        face = font(11, weight=500 if self.isChecked() else 400)
+        if QFontMetricsF(face).horizontalAdvance(self.text()) > 61 - 2 * _AIR:
+            face.setPixelSize(10)
+        painter.setFont(face)
         painter.setPen(QColor(ink))
         painter.drawText(QRectF(0, 33, 61, 16), Qt.AlignmentFlag.AlignCenter, self.text())
         if shows_focus(self):

@@ -88,11 +88,24 @@ class SampleList(QAbstractScrollArea):
         bar = self.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 4
         height = sum(self._height(layout) for layout in self._layouts) + (_LINE + 14 if self._coming else 0)
-        bar.setRange(0, max(round(height - self.viewport().height()), 0))
+        bar.setRange(0, self._whole_line(height - self.viewport().height()))
         bar.setPageStep(self.viewport().height())
         bar.setSingleStep(round(_LINE))
         if at_end:
             bar.setValue(bar.maximum())
+
+    def _whole_line(self, over: float) -> int:
+        """How far to scroll so that at least `over` pixels are above the view and no line is cut at its top."""
+        if over <= 0:
+            return 0
+        top = 0.0
+        for layout in self._layouts:
+            lines = min(layout.lineCount(), _MOST_LINES)
+            found = next((top + line * _LINE for line in range(lines) if top + line * _LINE >= over), None)
+            if found is not None:
+                return round(found)
+            top += self._height(layout)
+        return round(over)
 
     @staticmethod
     def _height(layout: QTextLayout) -> float:

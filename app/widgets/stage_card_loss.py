@@ -50,8 +50,10 @@ class LossPicture(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         p = colors(self)
-        area = QRectF(self.rect()).adjusted(_LEFT, _TOP, -6, -_BOTTOM)
         low, high = self._bounds()
+        metrics = QFontMetricsF(font(11))
+        widest = max(metrics.horizontalAdvance(f"{value:g}") for value in _grid_values(low, high))
+        area = QRectF(self.rect()).adjusted(max(_LEFT, widest + 9), _TOP, -6, -_BOTTOM)
         self._paint_grid(painter, area, low, high, p)
         if self._track.points:
             self._paint_curve(painter, area, low, high, p)

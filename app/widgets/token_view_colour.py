@@ -13,6 +13,7 @@ from app.theme.palette import LIGHT, Palette, cividis, mix
 LEVELS = 64
 MAX_BITS = 6.0
 _DARK_SHARE, _LIGHT_SHARE = 0.38, 0.42
+_SEEN = 2.0
 
 
 class Colouring(Enum):
@@ -106,8 +107,14 @@ class Shades:
         if key not in self._values:
             pure = cividis(level / (LEVELS - 1))
             background = mix(pure.name(), self.palette.surface, self._share)
-            self._values[key] = Shade(background, ink_on(background), pure, thickness)
+            self._values[key] = Shade(background, ink_on(background), self._line(pure, background), thickness)
         return self._values[key]
+
+    def _line(self, pure: QColor, background: QColor) -> QColor:
+        """The scale's own colour, moved towards that of text as far as it needs to be seen on the chip."""
+        shares = (1.0, 0.8, 0.65, 0.5, 0.35)
+        tried = [pure if share == 1 else mix(pure.name(), self.palette.text, share) for share in shares]
+        return next((line for line in tried if contrast(line, background) >= _SEEN), tried[-1])
 
 
 def _luminance(color: QColor) -> float:

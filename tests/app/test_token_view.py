@@ -134,6 +134,7 @@ def test_ink_is_readable_on_every_shade_and_lines_grow_with_surprise():
         for level in range(0, 64, 3):
             shade = shades.by_value(level, 1)
             assert contrast(shade.ink, shade.background) >= 4.5
+            assert level > 30 or contrast(shades.by_value(level, 6).line, shade.background) >= 1.9  # a surprise is seen
     assert surprise(1.0, Colouring.PROBABILITY) == 0.0
     assert surprise(0.001, Colouring.PROBABILITY) == 1.0
     assert surprise(0.0, Colouring.ENTROPY) < surprise(3.0, Colouring.ENTROPY)

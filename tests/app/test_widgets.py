@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
 from app.theme import motion, stylesheet
 from app.theme.palette import LIGHT
 from app.widgets.bar import Bar
-from app.widgets.buttons import Button, PaintedButton, ToolButton
+from app.widgets.buttons import Button, PaintedButton, ToolButton, pass_focus, shows_focus
 from app.widgets.combo import Combo
 from app.widgets.empty_state import EmptyState
 from app.widgets.formula import Formula, lay_out
@@ -19,6 +19,7 @@ from app.widgets.label import Label
 from app.widgets.panel import Panel
 from app.widgets.progress_ring import ProgressRing
 from app.widgets.readout import Readout
+from app.widgets.sample_list import SampleList, SampleRow
 from app.widgets.segments import Segments
 from app.widgets.slider import Dial, Slider
 from app.widgets.tag import Tag
@@ -144,6 +145,54 @@ def test_a_combo_keeps_name_detail_and_data() -> None:
     combo.set_detail(1, "12.2M parameters, 6 layers, much longer than before")
     assert combo.sizeHint().width() > narrow
     assert combo.sizeHint().height() == 30
+
+
+def test_a_combo_opens_below_its_choice_or_above_it(qtbot: object) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.setGeometry(0, 0, 400, 300)
+    top, low = Combo(name="top", parent=window), Combo(name="low", parent=window)
+    for combo in (top, low):
+        for number in range(4):
+            combo.add(f"step {number}")
+        combo.setCurrentIndex(3)
+    low.move(0, 270)
+    window.show()
+    for combo in (top, low):
+        combo.showPopup()
+        popup = combo.view().window()
+        place = popup.mapToGlobal(QPoint(0, 0)).y() - combo.mapToGlobal(QPoint(0, 0)).y()
+        assert place == combo.height() + 3 if combo is top else place == -popup.height() - 3
+        combo.hidePopup()
+
+
+def test_the_focus_goes_to_the_counterpart(qtbot: object) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    start, other, stop = (
+        Button("Start", parent=window),
+        Button("All runs", parent=window),
+        Button("Stop", parent=window),
+    )
+    window.show()
+    start.setFocus(Qt.FocusReason.MouseFocusReason)
+    pass_focus([start], stop)
+    start.hide()
+    assert window.focusWidget() is stop and not shows_focus(stop)
+    pass_focus([other], start)
+    assert window.focusWidget() is stop
+
+
+def test_samples_begin_with_a_whole_line(qtbot: object) -> None:
+    samples = SampleList()
+    qtbot.addWidget(samples)
+    samples.resize(300, 130)
+    samples.show()
+    samples.set_rows([SampleRow(step, "Mira was born", " in Anvik and keeps a fox. " * 3) for step in range(5)])
+    bar = samples.verticalScrollBar()
+    tops = {round(sum(samples._height(x) for x in samples._layouts[:i]) + 19 * n) for i in range(5) for n in range(5)}
+    assert bar.value() == bar.maximum() > 0
+    assert bar.value() in tops
 
 
 def test_a_panel_has_a_title_row_only_when_something_stands_in_it() -> None:
