@@ -67,7 +67,8 @@ class Shards(Ranks):
         return {name: (t.full_tensor() if isinstance(t, DTensor) else t).detach().cpu() for name, t in tensors.items()}
 
     def spread(self, tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-        own, shares = dict(model.named_parameters()), {}
+        own: dict[str, Tensor] = dict(model.named_parameters())
+        shares = {}
         for name, tensor in tensors.items():
             like = own.get(name.rpartition(":")[2])
             if isinstance(like, DTensor) and like.shape == tensor.shape:
