@@ -22,7 +22,7 @@ from app.theme import motion, stylesheet
 from app.theme.palette import DARK, LIGHT
 from engine.registry import Registry
 
-_MEMORY = 0.92e9
+_MEMORY = 0.78e9
 _DEADLINE_SECONDS = 6.0
 _QUIET_SECONDS = 0.6
 
