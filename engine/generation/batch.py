@@ -18,6 +18,7 @@ from engine.generation.reading import last_logits, undisturbed
 from engine.generation.sampling import SamplingConfig
 from engine.generation.writer import Writer
 from engine.model.kv_cache import KVCache
+from engine.model.packed_columns import ColumnCache
 
 _READ_AT_ONCE = 512  # tokens of prompts: enough to keep a processor busy
 
@@ -137,8 +138,11 @@ def _read(loaded: LoadedModel, rows: Sequence[_Row], cache: KVCache) -> NDArray[
 
 
 def _cache(loaded: LoadedModel, rows: Sequence[_Row], capacity: int) -> KVCache:
-    embedding = loaded.model.embedding.weight
-    cache = KVCache(loaded.model.config, len(rows), embedding.dtype, embedding.device, capacity)
+    embedding, config = loaded.model.embedding.weight, loaded.model.config
+    if loaded.packed() is not None:
+        cache: KVCache = ColumnCache(config, len(rows), capacity)
+    else:
+        cache = KVCache(config, len(rows), embedding.dtype, embedding.device, capacity)
     if rows[0].prompt != rows[-1].prompt:
         cache.padding = torch.tensor([rows[-1].prompt - row.prompt for row in rows], device=embedding.device)
     return cache
@@ -152,7 +156,7 @@ def _leave(active: list[_Row], cache: KVCache) -> None:
         last = len(active) - 1
         if place != last:
             for kept in (cache.keys, cache.values):
-                kept[:, place, :, : cache.length] = kept[:, last, :, : cache.length]
+                kept[:, place] = kept[:, last]
             if cache.padding is not None:
                 cache.padding[place] = cache.padding[last]
             active[place] = active[last]

