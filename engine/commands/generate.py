@@ -14,7 +14,6 @@ from engine.commands._places import RUN_HELP, add_machine, add_workspace, find_r
 from engine.events import ArtifactReady
 from engine.generation.loaded import WEIGHTS
 from engine.generation.sampling import SamplingConfig
-from engine.memory import keep_freed_memory
 from engine.pipeline.stage import explain_validation
 
 if TYPE_CHECKING:
@@ -77,7 +76,6 @@ def run(arguments: Namespace) -> int:
     from engine.generation.loaded import load_model
 
     set_threads(arguments.threads)
-    keep_freed_memory()
     loaded = load_model(workspace, folder, arguments.checkpoint, arguments.device, arguments.weights)
     tokens: list[dict[str, Any]] = []
     notes = dict.fromkeys([loaded.note])
