@@ -62,6 +62,8 @@ class EngineSide:
 
     def _live(self) -> LoadedModel:
         context = self.worker.context if self.worker is not None else None
+        if self.worker is not None and self.worker.processes > 1 and context is not None and context.live is None:
+            return self.model(self.worker.run.folder)  # others train it: what they saved last is as near as one gets
         if context is None or context.live is None:
             raise CutawayError(
                 "No model is training at this moment.",

@@ -48,7 +48,7 @@ def drive_to_end(run: RecipeRun, device: str, threads: int, seed: int, processes
     """
     control = Control(run.control_folder)
     group = _join(control) if is_leader() else None
-    worker = Worker(run, control, device, threads, seed, processes, group)
+    worker = Worker(run, control, device, threads, seed, processes if group is None else 1, group)
     alarmed = False
     with _interruptible() as interrupt:
         alarmed = _drive(worker, control, interrupt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -71,6 +72,7 @@ class Pretraining:
         self.shards = TokenShards(context.parent("shards").folder)
         check_tokenizer(self.shards, self.tokenizer)
         self.plan = self._roomy(pretrain.plan(config, self.tokenizer.vocab_size))
+        self.take_rows(self._shared_out(self.plan.training.micro_rows))
         self.saved_step = 0
         self.compile_seconds = 0.0
 
@@ -115,6 +117,11 @@ class Pretraining:
         self._remember_speed(first, time.perf_counter() - began)
         if self.trainer.step == self.plan.training.steps:
             yield self._ready()
+
+    def _shared_out(self, micro_rows: int) -> int:
+        """So many rows at a time, but few enough that every process has some of each batch."""
+        processes = self.group.size if self.group is not None else 1
+        return min(micro_rows, math.ceil(self.plan.training.batch_rows / processes))
 
     def take_rows(self, micro_rows: int) -> None:
         training = self.plan.training.model_copy(update={"micro_rows": micro_rows})
@@ -270,7 +277,7 @@ class Pretraining:
         restore_optimizer(model, self.trainer.optimizer, spread(checkpoint.tensors["optimizer"], model))
         torch.set_rng_state(checkpoint.tensors["random"]["cpu"])
         self.trainer.step = self.saved_step = checkpoint.step
-        self.trainer.micro_rows = int(saved.get("micro_rows", self.trainer.micro_rows))
+        self.trainer.micro_rows = self._shared_out(int(saved.get("micro_rows", self.trainer.micro_rows)))
         self.context.control.scale_learning_rate(float(saved["learning_rate_scale"]))
         yield Resumed(step=checkpoint.step)
 

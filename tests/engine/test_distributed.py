@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine.cli import main
 from engine.control import Control, post
 from engine.events import (
     ArtifactReady,
@@ -251,3 +252,34 @@ def test_shared_weights_train_and_save_as_whole_ones(home: Workspace) -> None:
     held_out = [[e.loss for e in training(run).all_events() if isinstance(e, Validation)] for run in (whole, shares)]
     assert held_out[0] == pytest.approx(held_out[1], abs=1e-6)
     assert not [event for event in training(shares).all_events() if isinstance(event, TextSample)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
+def test_torchrun_by_hand_is_the_same_and_ctrl_c_saves(home: Workspace, tmp_path: Path) -> None:
+    """`torchrun -m engine run`: all stages by the first process, the last one by both."""
+    recipe = tmp_path / "tiny.toml"
+    settings = {**TINY, "steps": ENOUGH, "evaluate_every": ENOUGH, "checkpoint_every": ENOUGH, "sample_every": ENOUGH}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+    recipe.write_text(
+        f'name = "hand"\n[corpus]\npaths = ["{(home.root.parent / "text.txt").as_posix()}"]\n[train_tokenizer]\n'
+        'kind = "character"\n[tokenize]\nsplit = "tail"\nvalidation_share = 0.1\n[pretrain]\n' + "\n".join(lines)
+    )
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, "-m", "engine", "run", str(recipe), "--workspace", str(home.root), "--device", "cpu"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        while not (found := list(home.runs.glob("hand-*/recipe.json"))):
+            time.sleep(0.1)
+        run = RecipeRun.open(home, found[0].parent)
+        Follow(run).until(StepMetrics)
+        process.send_signal(signal.SIGINT)
+        summary = json.loads(process.communicate()[0])
+    assert summary["state"] == "stopped" and list_checkpoints(training(run).checkpoints)
+    assert json.loads((training(run).path / "plan.json").read_text())["processes"] == 2
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "65", "two"])
+def test_a_senseless_number_of_processes_is_wrong_usage(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "first-words", "--processes", count])
+    assert ended.value.code == 2 and "--processes" in capsys.readouterr().err

@@ -66,9 +66,7 @@ class ComputingPanel(Panel):
         self._device_row = Row("Device", "Used by the next run.", self.measure, self.device, first=True)
         self._threads_row = Row("CPU threads", "Fewer leave room for other programs.", self.threads)
         self.body.addWidget(self._device_row)
-        self._processes_row = Row(
-            "Processes", "That share the training of the next run, one for each GPU.", self.processes
-        )
+        self._processes_row = Row("Processes", "Share the training of the next run: one for each GPU.", self.processes)
         self.body.addWidget(self._threads_row)
         self.body.addWidget(self._processes_row)
         words = "Of a checkpoint in Playground, on a CPU. Fewer bits are read faster and cost a little quality."

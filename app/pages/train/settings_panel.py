@@ -95,9 +95,9 @@ class SettingsPanel(Panel):
             yield "time", duration(whole), f"est. {duration(expected['seconds'])}"
         if run.compile_seconds:
             yield "compiling", duration(run.compile_seconds), "counted in time"
-        yield "processes", f"{plan.get('processes', 1)}", "how?"
         if run.memory_bytes:
             yield "memory", f"{run.memory_bytes / 1e9:.2f} GB", f"est. {expected['memory_bytes'] / 1e9:.2f}"
+        yield "processes", f"{plan.get('processes', 1)}", "how?"
 
     def _fill(self, rows: list[tuple[str, str, str]]) -> None:
         if tuple(rows) != self._shown:
