@@ -12,7 +12,8 @@ from engine.store.workspace import Workspace
 
 # What two cores with bf16 reach, until anything was measured: see `Machine.is_measured`.
 _GUESSED_FLOPS = 3e11
-_SHARE_OF_PEAK = 0.55
+# Of the peak that training reaches at 2M weights, and how much more with every doubling: larger products, less beside.
+_SHARE_OF_PEAK, _SHARE_A_DOUBLING, _SHARE_AT_MOST = 0.5, 0.035, 0.7
 _REMEMBERED = 5
 
 
@@ -62,7 +63,8 @@ class Machine:
             size = math.log2(max(parameters, 2))
             nearest = min(self.training_flops, key=lambda power: abs(float(power) - size))
             return self.training_flops[nearest]
-        return self.peak_flops * _SHARE_OF_PEAK if self.peak_flops else _GUESSED_FLOPS
+        share = _SHARE_OF_PEAK + _SHARE_A_DOUBLING * math.log2(max(parameters, 1) / 2e6)
+        return self.peak_flops * min(max(share, 0.1), _SHARE_AT_MOST) if self.peak_flops else _GUESSED_FLOPS
 
 
 def read_machine(workspace: Workspace) -> Machine:

@@ -85,8 +85,8 @@ class Attention(nn.Module):
         )
 
     def _prefers_products(self, q: Tensor) -> bool:
-        """Whether batched products beat the fused kernel: on a CPU in bf16 its backward pass is the slow part."""
-        return self.training and q.dtype == torch.bfloat16 and kernels.fits(q) and not self.config.dropout
+        """Whether batched products beat the fused kernel: in training on a CPU its backward pass is the slow part."""
+        return self.training and kernels.fits(q) and not self.config.dropout
 
     def _products(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         k, v = self._for_every_head(k), self._for_every_head(v)
