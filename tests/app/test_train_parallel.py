@@ -36,7 +36,8 @@ def rows(run: TrainRun) -> dict[str, str]:
 def test_one_process_is_told_as_one() -> None:
     run = told({"processes": 1, "alone": None}, step(1), step(2))
     assert parallel(run).title == PARALLEL and parallel(run).subtitle == "this run has one process"
-    assert rows(run)["synchronising"] == "none: there is nobody to wait for"
+    assert rows(run)["synchronising"] == "nobody to wait for"
+    assert parallel(run).table is None
     assert rows(run)["passes that could be shared"] == "6 a step"
 
 
@@ -45,16 +46,16 @@ def test_two_processes_show_what_each_measured_and_what_it_brought() -> None:
     second = ProcessesMeasured(step=2, tokens_per_second=(700.0, 800.0), waiting=(0.2, 0.3))
     run = told({"processes": 2, "alone": 1200.0}, step(1), first, step(2), second, step(3))
     shown = rows(run)
-    assert shown["process 1, while computing"] == "650 tokens/s"
-    assert shown["process 2, synchronising"] == "30% of its time"
-    assert shown["one process, another run"] == "1,200 tokens/s"
+    table = parallel(run).table
+    assert table is not None and table.rows == (("1", "650", "15.0%"), ("2", "800", "30.0%"))
+    assert shown["one process before"] == "1,200 tokens/s"
     # 96 tokens in 0.1 s, beside 1,200 a second
     assert ("speed-up", "0.80 times", "warning") in parallel(run).rows
 
 
 def test_what_was_not_measured_is_said_to_be_so() -> None:
     shown = rows(told({"processes": 2, "alone": None}, step(1), step(2)))
-    assert shown["by process"] == "not measured yet" and shown["one process"] == "not measured here with this size"
+    assert shown["by process"] == "not measured yet" and shown["one process before"] == "not measured yet"
 
 
 def test_measurements_of_steps_that_are_void_are_forgotten() -> None:

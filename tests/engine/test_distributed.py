@@ -184,7 +184,7 @@ def test_a_killed_process_costs_a_restart_from_the_last_checkpoint(home: Workspa
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are killed with a signal")
 def test_wishes_reach_all_and_nobody_is_left_when_the_starter_is_killed(home: Workspace) -> None:
-    """Pause, learning rate and checkpoint through the run's folder; then a kill of `cutaway run --processes 2`."""
+    """Pause, learning rate and checkpoint through the run's folder; then a kill of the command line."""
     run = begin(home, "steered", steps=ENOUGH, checkpoint_every=ENOUGH, evaluate_every=ENOUGH, sample_every=ENOUGH)
     command = [sys.executable, "-m", "engine", "resume", str(run.folder), "--workspace", str(home.root)]
     with subprocess.Popen(
@@ -201,6 +201,9 @@ def test_wishes_reach_all_and_nobody_is_left_when_the_starter_is_killed(home: Wo
         while follow.until(StateChanged).state != RunState.PAUSED:
             pass
         left = [*ranks(run).values(), psutil.Process(training(run).status().pid)]
+        sockets = [socket for process in left for socket in process.net_connections("inet")]
+        listening = {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
+        assert listening and listening <= {"127.0.0.1", "::1"}  # nothing is open to other machines
         starter.send_signal(signal.SIGKILL)
     _, alive = psutil.wait_procs(left, timeout=60)
     assert not alive
@@ -238,16 +241,19 @@ def test_what_breaks_in_another_process_is_told_in_words(home: Workspace) -> Non
 
 @pytest.mark.slow
 def test_shared_weights_train_and_save_as_whole_ones(home: Workspace) -> None:
-    """FSDP: the losses of one process; its checkpoints are whole, so that one process goes on with them."""
+    """FSDP: the losses of one process; its checkpoints are whole, so that one process goes on with them, or two."""
     whole, shares = begin(home, "unshared", dropout=0.0), begin(home, "shared", dropout=0.0, shard=True)
     list(work(whole, 1))
     for event in work(shares, 2):
         if isinstance(event, CheckpointSaved) and event.step == 4:
-            shutil.copytree(shares.folder, home.runs / "left-of-shares", ignore=shutil.ignore_patterns(".*"))
+            for name in ("then-alone", "then-shared"):
+                shutil.copytree(shares.folder, home.runs / name, ignore=shutil.ignore_patterns(".*"))
     assert training(shares).status().state is RunState.DONE, log_of(shares)
-    rest = RecipeRun.open(home, home.runs / "left-of-shares")
-    list(work(rest, 1))
-    for run in (shares, rest):
+    then_alone, then_shared = (RecipeRun.open(home, home.runs / name) for name in ("then-alone", "then-shared"))
+    list(work(then_alone, 1))
+    list(work(then_shared, 2))
+    for run in (shares, then_alone, then_shared):
+        assert list(losses(run)) == list(losses(whole))
         assert max(abs(losses(run)[step] - loss) for step, loss in losses(whole).items()) < 1e-6
     held_out = [[e.loss for e in training(run).all_events() if isinstance(e, Validation)] for run in (whole, shares)]
     assert held_out[0] == pytest.approx(held_out[1], abs=1e-6)
