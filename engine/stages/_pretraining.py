@@ -82,7 +82,6 @@ class Pretraining:
         measured = measure_precision(self.device)
         precision = self._choose_precision(measured, saved.get("precision"))
         self.build(precision)
-        self._remember_peak(measured)
         self._write_plan(measured, precision)
         yield from self._tell_damage(checkpoint)
         if checkpoint:
@@ -220,8 +219,11 @@ class Pretraining:
         return shards
 
     def _write_plan(self, measured: Measurement, precision: Precision) -> None:
-        """`plan.json`: what the page shows before and beside the curve."""
-        machine = read_machine(self.context.workspace)
+        """`plan.json`: what the page shows before and beside the curve. Its estimate is the one that was said before
+        Start: what was measured since then is for the next."""
+        before = read_machine(self.context.workspace)
+        machine = before.with_peak(self.device.type, measured.dtype, measured.speedup, measured.flops_per_second)
+        write_machine(self.context.workspace, machine)
         facts = {
             "model": self.plan.model.model_dump(),
             "training": self.plan.training.model_dump(),
@@ -235,8 +237,8 @@ class Pretraining:
             "alone": self._speed_alone(),
             "precision": precision.dtype,
             "bf16_speedup": measured.speedup,
-            "peak_flops": max(measured.flops_per_second, machine.peak_flops),
-            "estimate": self._estimate_before_start() or asdict(self.plan.expected(machine.flops_for(self._size))),
+            "peak_flops": machine.peak_flops,
+            "estimate": self._estimate_before_start() or asdict(self.plan.expected(before.flops_for(self._size))),
         }
         write_json(self._plan_file, facts)
 
@@ -344,11 +346,6 @@ class Pretraining:
 
     def _weights_are_finite(self) -> bool:
         return all(bool(torch.isfinite(p).all()) for p in self.trainer.model.parameters())
-
-    def _remember_peak(self, measured: Measurement) -> None:
-        machine, device = read_machine(self.context.workspace), self.device.type
-        told = machine.with_peak(device, measured.dtype, measured.speedup, measured.flops_per_second)
-        write_machine(self.context.workspace, told)
 
     def _remember_speed(self, first: int, seconds: float) -> None:
         done = self.trainer.step - first

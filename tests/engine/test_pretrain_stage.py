@@ -283,6 +283,20 @@ def test_the_measured_speed_is_remembered(context: Callable[..., Context], name:
     assert machine.is_measured and all(flops > 0 for flops in machine.training_flops.values())
 
 
+def test_what_is_measured_at_the_start_does_not_change_what_was_said_before_it(
+    context: Callable[..., Context], name: str
+) -> None:
+    work = context(name)
+    said = Machine()  # nothing was measured yet
+    write_machine(work.workspace, said)
+    list(train(work, steps=3))
+    plan = plan_of(work)
+    made = pretrain.plan(pretrain.Config(**{**TINY, "steps": 3}), vocab_size=int(plan["model"]["vocab_size"]))  # type: ignore[index]
+    expected = made.expected(said.flops_for(made.model.parameters()))
+    assert plan["estimate"]["seconds"] == pytest.approx(expected.seconds)  # type: ignore[index]
+    assert read_machine(work.workspace).peak_flops == plan["peak_flops"]
+
+
 def test_the_best_speed_counts_whatever_else_the_computer_does() -> None:
     machine = Machine().with_peak("cpu", "bfloat16", 4.2, 7e11).with_peak("cpu", "bfloat16", 2.0, 3e11)
     assert (machine.peak_flops, machine.speedup) == (7e11, 4.2)
