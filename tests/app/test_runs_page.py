@@ -156,6 +156,7 @@ def test_a_run_at_work_is_shown_and_cannot_be_deleted(desk: Desk, qtbot: QtBot, 
     page.shown()
     desk.jobs.start(counting(steps=2000, seconds_a_step=0.003))
     qtbot.waitUntil(lambda: [run.state for run in desk.runs.summaries] == [RunState.RUNNING])
+    assert page._talk.isEnabled()  # its model answers while it learns, checkpoint or not
     with qtbot.waitSignal(desk.bus.notice) as told:
         page.delete()
     assert "stop it first" in told.args[1] and len(names(page)) == 1

@@ -244,7 +244,7 @@ class PlaygroundCard(RoadCard):
         elif stage is not None and begun:
             self._picture.set_guesses(self._prompt(scene), (), hollow=True)
             there = stage.alive or stage.newest_checkpoint is not None
-            subtitle = "already open; its guesses come in a moment" if there else "no checkpoint was kept"
+            subtitle = "its guesses come in a moment" if there else "no checkpoint was kept"
             words = CardWords(subtitle, foot=foot if there else "", link=there)
         else:
             self._picture.set_guesses(self._prompt(scene), [(text, 1 / vocabulary) for text in GUESSES], hollow=True)
