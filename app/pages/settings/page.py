@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QScrollArea, QVBoxLayout, QWidget
 
@@ -17,6 +17,14 @@ from app.theme.type import M
 _NARROW = 900
 
 
+class _Content(QWidget):
+    """As high as its text needs at the width that it has: by itself it would ask for what the narrowest needs."""
+
+    def minimumSizeHint(self) -> QSize:
+        hint, layout = super().minimumSizeHint(), self.layout()
+        return QSize(hint.width(), layout.totalHeightForWidth(self.width())) if layout is not None else hint
+
+
 class SettingsPage(PageWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -25,7 +33,7 @@ class SettingsPage(PageWidget):
         self.computing = ComputingPanel(desk)
         self.looks = LooksPanel(desk.settings)
         self.about = AboutPanel(desk)
-        content = QWidget()
+        content = _Content()
         self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, content)
         self._columns.setContentsMargins(0, 0, 0, 0)
         self._columns.setSpacing(M)
