@@ -81,6 +81,7 @@ class Pretraining:
         saved: dict[str, Any] = read_json(checkpoint / "state.json") if checkpoint else {}
         measured = measure_precision(self.device)
         precision = self._choose_precision(measured, saved.get("precision"))
+        self._tell_others(precision, checkpoint)
         self.build(precision)
         self._write_plan(measured, precision)
         yield from self._tell_damage(checkpoint)
@@ -97,7 +98,7 @@ class Pretraining:
             step=self.trainer.step,
         )
         yield Notice(text=f"{describe(self.device)}, {precision.dtype}, bf16 measured {measured.speedup:.1f}x")
-        yield from self._tell_others(precision, checkpoint)
+        yield from self._tell_restart()
         first, began = self.trainer.step, time.perf_counter()
         try:
             for event in self._unbroken():
@@ -156,17 +157,20 @@ class Pretraining:
             if not self.context.control.stopping:
                 raise Restart("A process was lost. All begin again from the last checkpoint.") from error
 
-    def _tell_others(self, precision: Precision, checkpoint: Path | None) -> Iterator[Event]:
-        """What follows from this process's measurements and files must be the same in all."""
+    def _tell_restart(self) -> Iterator[Event]:
+        if self.group is not None and self.group.restarts:
+            step = f"step {self.trainer.step:,}" if self.trainer.step else "the beginning"
+            words = f"A process was lost, so all {self.group.size} were started again and go on from {step}."
+            yield Notice(step=self.trainer.step, text=words, level="warning")
+
+    def _tell_others(self, precision: Precision, checkpoint: Path | None) -> None:
+        """What follows from this process's measurements and files must be the same in all; and they must build the
+        model at the same time, because weights that are shared out are handed out."""
         if self.group is None:
             return
         name = checkpoint.name if checkpoint else None
         micro_rows = self.plan.training.micro_rows
         self.group.publish(BEGINNING, {"precision": precision.dtype, "checkpoint": name, "micro_rows": micro_rows})
-        if self.group.restarts:
-            step = f"step {self.trainer.step:,}" if checkpoint else "the beginning"
-            words = f"A process was lost, so all {self.group.size} were started again and go on from {step}."
-            yield Notice(step=self.trainer.step, text=words, level="warning")
 
     def _choose_precision(self, measured: Measurement, saved: str | None) -> Precision:
         """A resumed run keeps the precision that it began with: its losses must go on, not merely nearly."""
