@@ -259,7 +259,8 @@ def _restore(annotation: str, value: Any) -> Any:
     if annotation == "float":
         return float(value)
     if isinstance(value, list):
-        return tuple(_restore("", item) for item in value)
+        inner = "float" if annotation == "tuple[float, ...]" else ""
+        return tuple(_restore(inner, item) for item in value)
     return value
 
 

@@ -19,6 +19,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "float": FLOATS,
     "str": st.text(),
     "bool": st.booleans(),
+    "tuple[float, ...]": st.lists(st.floats(allow_nan=False, allow_infinity=True)).map(tuple),
     "tuple[tuple[int, int, str], ...]": st.lists(
         st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["name", "value"]))
     ).map(tuple),
