@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.theme.palette import Palette, colors, mix
 from app.theme.type import font
+from app.widgets.clickable import Clickable
 from app.widgets.stage_card_mark import Mark, paint_mark
 
 __all__ = ["CardWords", "Mark", "StageCard"]
@@ -36,7 +37,7 @@ class CardWords:
     quiet: bool = False
 
 
-class StageCard(QWidget):
+class StageCard(Clickable):
     """Waiting cards lose their fill, not their content; the one at work has an accent edge of 2 px."""
 
     opened = Signal()
@@ -48,7 +49,6 @@ class StageCard(QWidget):
         self._padding = _WIDE_PADDING if wide else _PADDING
         self._mark, self._share = Mark.WAITING, 0.0
         self._words = CardWords()
-        self._hovered = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(self._padding, _TOP, self._padding, _BOTTOM)
         layout.addWidget(picture)
@@ -162,25 +162,8 @@ class StageCard(QWidget):
             painter.setPen(QPen(QColor(p.accent), 1.25))
             painter.drawPolyline([QPointF(x, line.center().y() + dy) + QPointF(dx, 0) for dx, dy in _CARET])
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.opened.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.opened.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        self._hovered = True
-        self.update()
-        super().enterEvent(event)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hovered = False
-        self.update()
-        super().leaveEvent(event)
+    def activate(self) -> None:
+        self.opened.emit()
 
 
 _CARET = ((0, -3.5), (3.5, 0), (0, 3.5))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.pages.home.sentence import elided
@@ -11,6 +11,7 @@ from app.theme.icons import paint_icon
 from app.theme.palette import colors, mix
 from app.theme.type import font
 from app.widgets.buttons import paint_focus
+from app.widgets.clickable import Clickable
 
 # Icon, what, where; what a click wishes: the name of a page, or "text" for a text of one's own.
 STEPS = (
@@ -37,13 +38,12 @@ class FirstSteps(QWidget):
         layout.addStretch(1)
 
 
-class _Step(QWidget):
+class _Step(Clickable):
     chosen = Signal()
 
     def __init__(self, icon: str, words: str, place: str) -> None:
         super().__init__()
         self._icon, self._words, self._place = icon, words, place
-        self._hovered = False
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
@@ -77,22 +77,5 @@ class _Step(QWidget):
         if self.hasFocus():
             paint_focus(painter, QRectF(self.rect()), p.accent, 4)
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.chosen.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.chosen.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        self._hovered = True
-        self.update()
-        super().enterEvent(event)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hovered = False
-        self.update()
-        super().leaveEvent(event)
+    def activate(self) -> None:
+        self.chosen.emit()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.jobs.run_summary import RunSummary, began_words
@@ -17,6 +17,7 @@ from app.pages.home.sentence import elided
 from app.theme.palette import Palette, colors
 from app.theme.type import font
 from app.widgets.buttons import Button, paint_focus
+from app.widgets.clickable import Clickable
 from app.widgets.label import Label
 from app.widgets.panel import Panel
 from app.widgets.sparkline import paint_sparkline
@@ -116,7 +117,7 @@ class _Head(QWidget):
         painter.fillRect(QRectF(0, self.height() - 1, self.width(), 1), QColor(p.hairline))
 
 
-class _Row(QWidget):
+class _Row(Clickable):
     opened = Signal(object)
     resumed = Signal(object)
 
@@ -127,7 +128,6 @@ class _Row(QWidget):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._summary: RunSummary | None = None
-        self._hovered = False
         self._resume = Button("Resume", small=True, tooltip="Go on from its newest checkpoint", parent=self)
         self._resume.clicked.connect(lambda: self.resumed.emit(self.folder))
 
@@ -206,25 +206,8 @@ class _Row(QWidget):
         painter.setPen(QColor(color))
         painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, elided(painter, text, box.width()))
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.opened.emit(self.folder)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.opened.emit(self.folder)
-        else:
-            super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        self._hovered = True
-        self.update()
-        super().enterEvent(event)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hovered = False
-        self.update()
-        super().leaveEvent(event)
+    def activate(self) -> None:
+        self.opened.emit(self.folder)
 
 
 def _boxes(widget: QWidget) -> tuple[QRectF, ...]:
