@@ -237,7 +237,8 @@ class SmallChart(Panel):
         place = -1 if cursor is None else series.nearest(XAxis.STEP, cursor)
         newest = self._now() if self._now is not None and cursor is None else math.nan
         value, unit = self._words(newest if math.isfinite(newest) else float(series.values[place]))
-        parts = (unit, self._extra if cursor is None else "") if self._is_wide() else ()
+        power = unit if unit.startswith("×") else ""  # part of the number: without it the number would be another
+        parts = (unit, self._extra if cursor is None else "") if self._is_wide() else (power,)
         self._readout.set_value(value, " ".join(part for part in parts if part))
         low, high = self.plot.bounds()
         self._foot_left.setText(f"{tick_text(_round(low))} to {tick_text(_round(high))}")

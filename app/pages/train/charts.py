@@ -41,7 +41,8 @@ class TrainCharts(QWidget):
         )
         self.loss.setMinimumHeight(220)
         self.setMaximumHeight(304 + M + 112)
-        self.rate = self._small("Learning rate", Trace(run.learning_rate, "learning rate"), _rate_words, "planned")
+        rates = Trace(run.learning_rate, "learning rate")
+        self.rate = self._small("Learning rate", rates, _rate_words, "planned", narrow="Rate")
         self.norm = self._small("Gradient norm", Trace(run.grad_norm, "gradient norm"), lambda v: (short(v), ""))
         self.speed = self._small(
             "Tokens per second",

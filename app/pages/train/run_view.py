@@ -122,7 +122,7 @@ class RunView(QWidget):
         self.samples.set_rows([SampleRow(s.step, s.prompt, s.text) for s in run.samples])
         if run.samples:
             prompt = run.samples[-1].prompt.strip().replace("\n", " ")
-            self._sample_panel.set_subtitle(f"“{prompt[:24].strip()}…”, seed {run.samples[-1].seed}")
+            self._sample_panel.set_subtitle(f"“{prompt[:18].strip()}…”, seed {run.samples[-1].seed}")
         else:
             self._sample_panel.set_subtitle("what the model writes as it learns")
         left, step = run.seconds_to_sample, run.next_sample_step
