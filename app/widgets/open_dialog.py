@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
-from app.jobs.query import EngineSide, Query, Ticket
+from app.jobs.query import EngineSide, Query
 from app.jobs.run_summary import size_words
-from app.theme.type import L, M, S
-from app.widgets.bar import Bar
+from app.theme.type import L, M
 from app.widgets.buttons import Button
 from app.widgets.label import Label
+from app.widgets.work_dialog import WorkDialog, row_of
 from engine.errors import CutawayError
 from engine.events import Progress
 from engine.launch.opening import Opened, open_model
 
-_WIDTH = 540
 _WORDS = (
     "A folder with config.json and model.safetensors, a bundle, a .gguf file, or a name on the Hugging Face Hub. "
     "GPT-2, Llama, Mistral, Qwen 2 and 3, Gemma 2 and 3 and OLMo 2 are known. Nothing but safetensors and GGUF is read."
@@ -38,16 +37,14 @@ def _is_model(path: Path) -> bool:
     )
 
 
-class OpenDialog(QDialog):
+class OpenDialog(WorkDialog):
     """opened(Opened): the model is in the workspace. Cancel, Escape and closing it end the work."""
 
     opened = Signal(object)
 
     def __init__(self, desk: Desk, source: str = "", parent: QWidget | None = None) -> None:
         """source: what was dropped; then the work begins at once."""
-        super().__init__(parent)
-        self._desk = desk
-        self._ticket: Ticket | None = None
+        super().__init__(desk, parent)
         self._found: Opened | None = None
         self.source = QLineEdit(source)
         self.source.setPlaceholderText("HuggingFaceTB/SmolLM2-135M")
@@ -56,8 +53,7 @@ class OpenDialog(QDialog):
         self.file_button = Button("File", icon="ph.file", tooltip="Choose a .gguf file")
         self.open_button = Button("Open", "primary")
         self.cancel_button = Button("Cancel")
-        self.words = Label(_WORDS, "muted", wrap=True)
-        self.bar = Bar(width=_WIDTH - 48)
+        self.words.setText(_WORDS)
         self._build()
         self.source.textChanged.connect(lambda text: self.open_button.setEnabled(bool(text.strip())))
         self.source.returnPressed.connect(self.begin)
@@ -69,31 +65,22 @@ class OpenDialog(QDialog):
             self.begin()
 
     def _build(self) -> None:
-        self.setWindowTitle("Cutaway")
         self.setAccessibleName("Open a model")
-        self.setFixedWidth(_WIDTH)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 20, 24, 20)
         layout.setSpacing(M)
         layout.addWidget(Label("Open a model", size=15, weight=600))
-        layout.addLayout(_row(self.source, self.folder_button, self.file_button))
+        layout.addLayout(row_of(self.source, self.folder_button, self.file_button))
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(self.bar)
         layout.addWidget(self.words)
         layout.addSpacing(L - M)
-        row = _row(self.cancel_button, self.open_button)
+        row = row_of(self.cancel_button, self.open_button)
         row.insertStretch(0, 1)
         layout.addLayout(row)
         self.bar.hide()
         self.open_button.setEnabled(bool(self.source.text()))
         self._fit()
-
-    def _fit(self) -> None:
-        """As high as the wrapped text needs at our width: a dialog by itself asks for more."""
-        layout = self.layout()
-        assert layout is not None
-        layout.activate()
-        self.setFixedHeight(layout.totalHeightForWidth(_WIDTH))
 
     def _ask_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Which model?", self.source.text())
@@ -114,13 +101,6 @@ class OpenDialog(QDialog):
         self._set_busy(True)
         self._say("Looking at it", "muted")
         self._ticket = self._desk.engine.ask(_query(source), self._take, self._finish, self._fail)
-
-    def reject(self) -> None:
-        """Also what closing the dialog does."""
-        if self._ticket is not None:
-            self._ticket.cancel()
-            self._ticket = None
-        super().reject()
 
     def _take(self, item: object) -> None:
         if isinstance(item, Opened):
@@ -146,11 +126,6 @@ class OpenDialog(QDialog):
         self.bar.set(0.0)
         self.bar.setVisible(busy)
 
-    def _say(self, text: str, role: str) -> None:
-        self.words.setText(text)
-        self.words.set_role(role)
-        self._fit()
-
 
 def _told(item: Progress) -> str:
     if item.unit == "bytes":
@@ -166,11 +141,3 @@ def _query(source: str) -> Query:
         yield from open_model(side.workspace, source)
 
     return query
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(S)
-    for widget in widgets:
-        row.addWidget(widget, 1 if isinstance(widget, QLineEdit) else 0)
-    return row

@@ -7,32 +7,28 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
-from app.jobs.query import EngineSide, Query, Ticket
+from app.jobs.query import EngineSide, Query
 from app.jobs.run_summary import RunSummary, size_words
 from app.pages.runs.export_forms import ExportForms
-from app.theme.type import L, M, S
-from app.widgets.bar import Bar
+from app.theme.type import L, M
 from app.widgets.buttons import Button
 from app.widgets.label import Hairline, Label
+from app.widgets.work_dialog import WorkDialog, row_of
 from engine.errors import CutawayError
 from engine.events import Progress
 from engine.launch.export import Exported, ExportRequest, export
 from engine.store.workspace import slug
 
-_WIDTH = 540
 
-
-class ExportDialog(QDialog):
+class ExportDialog(WorkDialog):
     """Stays while it works. Cancel, Escape and closing it end the work, and nothing is left of it then."""
 
     def __init__(self, desk: Desk, run: RunSummary, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._desk = desk
+        super().__init__(desk, parent)
         self._run = run
-        self._ticket: Ticket | None = None
         self._suggested = ""
         self.done_with: Exported | None = None
         self.forms = ExportForms(run.planned.parameters)
@@ -42,8 +38,6 @@ class ExportDialog(QDialog):
         self.export_button = Button("Export", "primary")
         self.cancel_button = Button("Cancel")
         self.show_button = Button("Show folder", icon="ph.folder-open")
-        self.words = Label("", "muted", wrap=True)
-        self.bar = Bar(width=_WIDTH - 48)
         self._build()
         self.forms.changed.connect(self._suggest)
         self.where.textChanged.connect(lambda text: self.export_button.setEnabled(bool(text.strip())))
@@ -55,33 +49,24 @@ class ExportDialog(QDialog):
         self._suggest()
 
     def _build(self) -> None:
-        self.setWindowTitle("Cutaway")
         self.setAccessibleName(f"Export {self._run.name}")
-        self.setFixedWidth(_WIDTH)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 20, 24, 20)
         layout.setSpacing(M)
         layout.addWidget(Label(f"Export {self._run.name}", size=15, weight=600, wrap=True))
         layout.addWidget(self.forms)
         layout.addWidget(Hairline())
-        layout.addLayout(_row(Label("Folder", "muted"), self.where, self.choose_button))
+        layout.addLayout(row_of(Label("Folder", "muted"), self.where, self.choose_button))
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(self.bar)
         layout.addWidget(self.words)
         layout.addSpacing(L - M)
-        row = _row(self.show_button, self.cancel_button, self.export_button)
+        row = row_of(self.show_button, self.cancel_button, self.export_button)
         row.insertStretch(0, 1)
         layout.addLayout(row)
         for widget in (self.bar, self.words, self.show_button):
             widget.hide()
         self._fit()
-
-    def _fit(self) -> None:
-        """As high as the wrapped text needs at our width: a dialog by itself asks for more."""
-        layout = self.layout()
-        assert layout is not None
-        layout.activate()
-        self.setFixedHeight(layout.totalHeightForWidth(_WIDTH))
 
     # Where it goes
 
@@ -110,13 +95,6 @@ class ExportDialog(QDialog):
         self._say("Reading the model", "muted")
         request = ExportRequest(self._run.folder, Path(self.where.text().strip()), self.forms.kind)
         self._ticket = self._desk.engine.ask(_query(request), self._take, self._finish, self._fail)
-
-    def reject(self) -> None:
-        """Also what closing the dialog does."""
-        if self._ticket is not None:
-            self._ticket.cancel()
-            self._ticket = None
-        super().reject()
 
     def _take(self, item: object) -> None:
         if isinstance(item, Exported):
@@ -150,12 +128,6 @@ class ExportDialog(QDialog):
         self.bar.set(0.0)
         self.bar.setVisible(busy)
 
-    def _say(self, text: str, role: str) -> None:
-        self.words.setText(text)
-        self.words.set_role(role)
-        self.words.show()
-        self._fit()
-
     def _show_folder(self) -> None:
         if self.done_with is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.done_with.folder)))
@@ -166,11 +138,3 @@ def _query(request: ExportRequest) -> Query:
         yield from export(side.workspace, request)
 
     return query
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(S)
-    for widget in widgets:
-        row.addWidget(widget, 1 if isinstance(widget, QLineEdit) else 0)
-    return row
