@@ -235,6 +235,68 @@ class Failed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TuningCheck(Event):
+    """A look at conversations that are not trained on, while a model is fine-tuned.
+
+    loss: mean nats per token of the assistant's. token_accuracy: share of those tokens that were the likeliest, 0 to 1.
+    entropy: mean, in nats. first_token: mean probability of the right first token of an answer, 0 to 1.
+    asked: questions answered in full, greedily; exact, stopped: shares of them that were right, and that ended by
+    themselves; NaN when none was asked. pretraining_loss: mean nats per token on held-out text of pretraining; NaN
+    where there is none. best: whether `loss` is the lowest so far."""
+
+    tokens: int
+    loss: float
+    token_accuracy: float
+    entropy: float
+    first_token: float
+    asked: int
+    exact: float
+    stopped: float
+    pretraining_loss: float
+    best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered(Event):
+    """One of the questions that are shown side by side at every look. number: from 0, the same question each time.
+    expected: an answer that would be right. base: what the base model writes when the question is a text to it.
+    answer: what the model says now."""
+
+    number: int
+    question: str
+    expected: str
+    base: str
+    answer: str
+    right: bool
+    stopped: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsMoved(Event):
+    """How far the weights are from those of the base model. parts: "embedding", "blocks.0.attention.qkv", ...
+    moved: norm of the difference / norm of the base's weights, for each."""
+
+    parts: tuple[str, ...]
+    moved: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelsJudged(Event):
+    """A classifier on held-out texts. confusion: counts, one row a true label and one column a chosen one, row after
+    row. expected_calibration_error and brier: of the chosen label's probability, 0 to 1.
+    bin_confidence, bin_accuracy, bin_counts: the reliability diagram, ten bins from 0 to 1, NaN where one is empty."""
+
+    labels: tuple[str, ...]
+    confusion: tuple[int, ...]
+    accuracy: float
+    expected_calibration_error: float
+    brier: float
+    bin_confidence: tuple[float, ...]
+    bin_accuracy: tuple[float, ...]
+    bin_counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnknownEvent(Event):
     """Written by another version of Cutaway; kept, shown by nobody."""
 

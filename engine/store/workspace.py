@@ -17,7 +17,7 @@ from engine.errors import CutawayError
 from engine.store.artifact import Artifact, open_artifact
 from engine.store.files import explain_os_error, sha256_json, write_json
 
-FOLDERS = {"corpus": "corpora", "tokenizer": "tokenizers", "shards": "shards"}
+FOLDERS = {"corpus": "corpora", "tokenizer": "tokenizers", "shards": "shards", "conversations": "conversations"}
 MARK = "workspace.json"
 WORKSPACE_VARIABLE = "CUTAWAY_WORKSPACE"
 
