@@ -20,7 +20,8 @@ from engine.stages.pretrain import Config, plan
 from engine.store.artifact import open_artifact
 from engine.store.run_folder import RunFolder, RunRecord
 from engine.store.workspace import open_workspace
-from engine.training.loop import Data, Trainer
+from engine.training.evaluate import HeldOut
+from engine.training.loop import Trainer
 from engine.training.optimizers import build_optimizer
 from engine.training.precision import Precision
 
@@ -38,17 +39,19 @@ def toy_trainer(control: Control | None = None, **settings: object) -> Trainer:
     model, length = Transformer(chosen.model), chosen.model.context_length
     looks = list(validation_batches(TOKENS, length, 2, 1))
     precision = Precision("cpu", "float32")
-    return Trainer(
+    work = Trainer(
         model,
         build_optimizer(model, chosen.training, precision),
         chosen.training,
-        Data(PackedBatches(TOKENS, length, chosen.training.batch_rows, 1), looks, looks, 0.5),
+        PackedBatches(TOKENS, length, chosen.training.batch_rows, 1),
         precision,
         control or Control(),
         1,
+        evaluate=lambda: HeldOut(looks, looks, 0.5).measure(work),
         sample=_nothing,
         save=_nothing,
     )
+    return work
 
 
 def _nothing() -> Iterator[Event]:

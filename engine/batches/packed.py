@@ -15,7 +15,21 @@ import numpy.typing as npt
 
 from engine.errors import CutawayError
 
-Batch = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+# inputs and targets, and segments where a row holds several texts (engine/batches/conversations.py): [rows, T] each
+Batch = tuple[npt.NDArray[np.int64], ...]
+IGNORE = -100  # a target that is not learned, as torch's own cross-entropy calls it
+
+
+class Batches(Protocol):
+    """What a training takes its steps from: a pure function of the step's number."""
+
+    rows: int
+    context_length: int
+
+    def batch(self, index: int) -> Batch: ...
+
+    def tokens_before(self, index: int) -> int:
+        """Real tokens, padding left out, of all batches before this one."""
 
 
 class Tokens(Protocol):
@@ -48,6 +62,9 @@ class PackedBatches:
         for row in range(self.rows):
             rows[row] = self._window(self.locate(index, row))
         return rows[:, :-1].copy(), rows[:, 1:].copy()
+
+    def tokens_before(self, index: int) -> int:
+        return index * self.rows * self.context_length
 
     def locate(self, index: int, row: int) -> int:
         """Where in the tokens this row of this batch begins."""

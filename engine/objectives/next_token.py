@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from engine.batches.packed import IGNORE
 from engine.model.transformer import Transformer
 
 # Entries of the logits at once: 16 MB in float32 for the processor's cache; a GPU wants larger products.
@@ -27,20 +28,35 @@ class NextToken(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """inputs, targets: [B, T] of int64 -> mean loss in nats per token."""
-        hidden, cap = self.model.hidden(inputs), self.model.config.logit_softcap
-        return next_token_loss(hidden, self.model.head.weight, targets, cap)
+    def forward(self, inputs: Tensor, targets: Tensor, segments: Tensor | None = None) -> Tensor:
+        """inputs, targets: [B, T] of int64 -> mean loss in nats per token that is learned.
+
+        segments: [B, T], which text of its row a token belongs to; then targets may be IGNORE.
+        """
+        hidden, cap = self._hidden(inputs, segments), self.model.config.logit_softcap
+        return next_token_loss(hidden, self.model.head.weight, targets, cap, masked=segments is not None)
+
+    def _hidden(self, inputs: Tensor, segments: Tensor | None) -> Tensor:
+        if segments is None:
+            return self.model.hidden(inputs)
+        return self.model.hidden(inputs, segments=segments)  # type: ignore[call-arg]
 
 
-def next_token_loss(hidden: Tensor, head: Tensor, targets: Tensor, softcap: float | None = None) -> Tensor:
+def next_token_loss(
+    hidden: Tensor, head: Tensor, targets: Tensor, softcap: float | None = None, *, masked: bool = False
+) -> Tensor:
     """Mean negative log-likelihood in nats per token, of the logits hidden head^T.
 
     hidden: [B, T, D], what the head reads; head: [V, D]; targets: [B, T], the inputs moved by one. softcap: logits z
     become softcap tanh(z / softcap), as in Gemma 2. Under autocast the products run in its type; sums in float32.
+    masked: whether some targets are IGNORE: of these there are neither logits nor gradients, and they do not count in
+    the mean, which is 0 where nothing is left.
     """
-    flat, dtype = hidden.reshape(-1, hidden.shape[-1]), _product_dtype(hidden)
-    return _MeanLoss.apply(flat, head, targets.reshape(-1), softcap, dtype)  # type: ignore[no-any-return, no-untyped-call]
+    flat, wanted, dtype = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1), _product_dtype(hidden)
+    if masked:
+        kept = (wanted != IGNORE).nonzero().squeeze(1)
+        flat, wanted = flat.index_select(0, kept), wanted[kept]
+    return _MeanLoss.apply(flat, head, wanted, softcap, dtype)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _MeanLoss(torch.autograd.Function):
@@ -50,26 +66,32 @@ class _MeanLoss(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, softcap: float | None, dtype: torch.dtype
     ) -> Tensor:
-        wanted = any(ctx.needs_input_grad)
-        work = _Work(hidden, head, dtype, softcap)
-        share = torch.full((len(targets),), 1 / len(targets), dtype=work.sums, device=hidden.device)
+        work = _Work(hidden, head, dtype, softcap, head_learns=ctx.needs_input_grad[1])
+        wanted, count = any(ctx.needs_input_grad), max(len(targets), 1)
+        share = torch.full((len(targets),), 1 / count, dtype=work.sums, device=hidden.device)
         losses = work.run(targets, share if wanted else None)
         if wanted:
-            ctx.save_for_backward(work.dhidden.to(hidden.dtype), work.dhead.to(head.dtype))
-        return losses.mean()
+            dhead = None if work.dhead is None else work.dhead.to(head.dtype)
+            ctx.save_for_backward(work.dhidden.to(hidden.dtype), dhead)
+        return losses.sum() / count
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
         dhidden, dhead = ctx.saved_tensors
-        return dhidden * gradient, dhead.mul_(gradient), None, None, None
+        return dhidden * gradient, None if dhead is None else dhead.mul_(gradient), None, None, None
 
 
 class _Work:
-    """One pass over all rows. After a `run` with shares, dhidden [N, D] and dhead [V, D] hold the gradients."""
+    """One pass over all rows. After a `run` with shares, dhidden [N, D] and dhead [V, D] hold the gradients; a frozen
+    head has none."""
 
-    def __init__(self, hidden: Tensor, head: Tensor, dtype: torch.dtype, softcap: float | None) -> None:
+    def __init__(
+        self, hidden: Tensor, head: Tensor, dtype: torch.dtype, softcap: float | None, head_learns: bool
+    ) -> None:
         self.hidden, self.head, self.softcap = hidden.to(dtype), head.to(dtype), softcap
+        self.head_learns = head_learns
+        self.dhead: Tensor | None = None
         self.sums = torch.float64 if dtype == torch.float64 else torch.float32
 
     def run(self, targets: Tensor, shares: Tensor | None) -> Tensor:
@@ -77,7 +99,8 @@ class _Work:
         losses = torch.empty(len(targets), dtype=self.sums, device=self.hidden.device)
         if shares is not None:
             self.dhidden = torch.empty_like(self.hidden)
-            self.dhead = torch.zeros(self.head.shape, dtype=self.sums, device=self.hidden.device)
+            if self.head_learns:
+                self.dhead = torch.zeros(self.head.shape, dtype=self.sums, device=self.hidden.device)
         limit = _ENTRIES.get(self.hidden.device.type, _ENTRIES["cpu"])
         rows = max(_FEWEST_ROWS, limit // self.head.shape[0] // _FEWEST_ROWS * _FEWEST_ROWS)
         with torch.autocast(self.hidden.device.type, enabled=False):
@@ -104,7 +127,8 @@ class _Work:
     def _gradient(self, part: slice, odds: Tensor, share: Tensor) -> None:
         odds = odds.mul_(share).to(self.hidden.dtype)
         torch.mm(odds, self.head, out=self.dhidden[part])
-        self.dhead += torch.mm(odds.t(), self.hidden[part])
+        if self.dhead is not None:
+            self.dhead += torch.mm(odds.t(), self.hidden[part])
 
 
 def _product_dtype(x: Tensor) -> torch.dtype:

@@ -156,14 +156,15 @@ def passed_over(root: Path, taken: Path | None) -> list[Path]:
     return sorted(newer, key=checkpoint_step)
 
 
-def prune_checkpoints(root: Path, keep: int, protected: Path) -> list[Path]:
-    """Removes old checkpoints beyond the `keep` newest (at least two), only after `protected` verified.
+def prune_checkpoints(root: Path, keep: int, protected: Path, kept: frozenset[str] = frozenset()) -> list[Path]:
+    """Removes old checkpoints beyond the `keep` newest (at least two), only after `protected` verified. kept: names of
+    others that stay.
 
     A folder leaves the list in one rename before its files go, so that no half-deleted one is ever listed.
     """
     verify_checkpoint(protected)
     old = list_checkpoints(root)[: -max(keep, 2)]
-    gone = [folder for folder in old if folder != protected]
+    gone = [folder for folder in old if folder != protected and folder.name not in kept]
     for folder in gone:
         os.replace(folder, root / f".trash-{folder.name}-{uuid.uuid4().hex[:6]}")
     _sweep(root, trash_only=True)

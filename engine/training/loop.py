@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from engine.batches.packed import Batch, PackedBatches
+from engine.batches.packed import Batches
 from engine.control import Control
 from engine.device import memory_bytes
 from engine.errors import CutawayError
-from engine.events import ControlApplied, Event, HealthAlarm, MemoryRanOut, StepMetrics, Tick, Validation
+from engine.events import ControlApplied, Event, HealthAlarm, MemoryRanOut, StepMetrics, Tick
 from engine.model.transformer import Transformer
 from engine.objectives.next_token import NextToken
-from engine.training.evaluate import bits_per_byte, mean_loss
-from engine.training.feed import Feed
+from engine.training.feed import Feed, Rows
 from engine.training.health import Health
 from engine.training.optimizers import set_learning_rate, withhold
 from engine.training.out_of_memory import is_out_of_memory, row_too_large, rows_too_many, update_too_large
@@ -31,25 +30,16 @@ from engine.training.schedule import learning_rate
 _RATIO_EVERY = 10
 
 
-@dataclass(frozen=True)
-class Data:
-    """validation, train_probe: fixed rows of equal number. tokens_per_byte: of the validation text."""
-
-    batches: PackedBatches
-    validation: Sequence[Batch]
-    train_probe: Sequence[Batch]
-    tokens_per_byte: float
-
-
 class Trainer:
     """Owns the step counter. The batch, and with dropout the random numbers, follow from (seed, step, micro-batch),
     so that a run that was interrupted anywhere goes on exactly as if it had not been.
 
-    objective: (inputs, targets) -> mean loss; what compiling or several devices wrap. micro_rows: of one forward
-    pass; halved when memory runs out. late: numbers are read one step late, or when something is due, so that a GPU
-    never waits for the program; what is not finite is withheld on the device then.
-    ranks: the other processes that train the same model, if there are any.
-    sample, save: what to do when a sample or a checkpoint is due; they yield events of their own.
+    objective: (inputs, targets[, segments]) -> mean loss of what is learned; what compiling or several devices wrap.
+    micro_rows: of one forward pass; halved when memory runs out. over: set to end before the last step.
+    late: numbers are read one step late, or when something is due, so that a GPU never waits for the program; what is
+    not finite is withheld on the device then. ranks: the other processes that train the same model, if there are any.
+    evaluate, sample, save: what to do when a look at held-out text, a sample or a checkpoint is due; they yield events
+    of their own.
     """
 
     def __init__(
@@ -57,11 +47,12 @@ class Trainer:
         model: Transformer,
         optimizer: torch.optim.Optimizer,
         config: TrainingConfig,
-        data: Data,
+        batches: Batches,
         precision: Precision,
         control: Control,
         seed: int,
         *,
+        evaluate: Callable[[], Iterator[Event]],
         sample: Callable[[], Iterator[Event]],
         save: Callable[[], Iterator[Event]],
         ranks: Alone | None = None,
@@ -69,37 +60,36 @@ class Trainer:
         self.model = model
         self.optimizer = optimizer
         self.config = config
-        self.data = data
+        self.batches = batches
         self.precision = precision
         self.control = control
         self.seed = seed
+        self.evaluate = evaluate
         self.sample = sample
         self.save = save
         self.ranks = ranks or Alone(control)
         self.step = 0
         self.scale = 1.0
+        self.over = False
         self.objective: torch.nn.Module = NextToken(model)
         self.micro_rows = config.micro_rows
         self._health = Health(model)
         self._device = next(model.parameters()).device
-        self._feed = Feed(data.batches, self._device)
+        self._feed = Feed(batches, self._device)
         self.late = self._device.type == "cuda"
         self._unread: LateReading | None = None
         self._busy = 0.0
 
     @property
     def tokens(self) -> int:
-        return self.tokens_at(self.step)
-
-    def tokens_at(self, step: int) -> int:
-        return step * self.config.batch_rows * self.model.config.context_length
+        return self.batches.tokens_before(self.step)
 
     def run(self) -> Iterator[Event]:
         """Until the last step or until the control asks to stop; then the last complete step stands."""
         self.model.train()
         self._agree()
         self.scale = self.ranks.learning_rate_scale
-        while self.step < self.config.steps and not self.ranks.stopping:
+        while self.step < self.config.steps and not self.over and not self.ranks.stopping:
             yield from self._apply_scale()
             before = self.step
             yield from self._one_step()
@@ -122,12 +112,12 @@ class Trainer:
         """Leaves the model as it was when it is stopped between micro-batches, or when memory runs out: then the step
         begins again, with smaller ones."""
         began = time.perf_counter()
-        inputs, targets = self._feed.take(self.step)
+        batch = self._feed.take(self.step)
         losses: list[Tensor] = []
-        starts = range(0, len(inputs), self.micro_rows)
+        starts = range(0, len(batch), self.micro_rows)
         for turn in self.ranks.turns(len(starts)):
-            rows = slice(starts[turn.micro], starts[turn.micro] + self.micro_rows)
-            loss = self._attempt(inputs[rows], targets[rows], len(inputs), turn)
+            rows = batch[starts[turn.micro] : starts[turn.micro] + self.micro_rows]
+            loss = self._attempt(rows, sum(batch.counted), turn)
             self._busy += time.perf_counter() - began
             if loss is None:
                 yield from self._halve()
@@ -141,24 +131,24 @@ class Trainer:
             began = time.perf_counter()
         yield from self._finish(self.ranks.total(torch.stack(losses).sum()), began)
 
-    def _attempt(self, inputs: Tensor, targets: Tensor, batch_rows: int, turn: Turn) -> Tensor | None:
-        """None when memory ran out. It is left behind the `except` alone that the failed pass lets go of its
-        tensors: the error's traceback holds them."""
-        share = len(inputs) / batch_rows if turn.counts else 0.0
+    def _attempt(self, rows: Rows, counted: int, turn: Turn) -> Tensor | None:
+        """counted: targets of the whole batch. None when memory ran out. It is left behind the `except` alone that the
+        failed pass lets go of its tensors: the error's traceback holds them."""
+        share = sum(rows.counted) / max(counted, 1) if turn.counts else 0.0
         try:
-            with self.ranks.passing(turn, inputs.numel()):
-                return self._micro_batch(inputs, targets, share, turn.micro)
+            with self.ranks.passing(turn, rows.size):
+                return self._micro_batch(rows.tensors, share, turn.micro)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         return None
 
-    def _micro_batch(self, inputs: Tensor, targets: Tensor, share: float, micro: int) -> Tensor:
+    def _micro_batch(self, tensors: tuple[Tensor, ...], share: float, micro: int) -> Tensor:
         """Adds the gradient of this share of the batch; returns its share of the mean loss."""
         if self.model.config.dropout:
             torch.manual_seed(hash((self.seed, self.step, micro)) & 0x7FFF_FFFF_FFFF_FFFF)
         with self.precision.autocast():
-            loss: Tensor = self.objective(inputs, targets) * share
+            loss: Tensor = self.objective(*tensors) * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
@@ -169,8 +159,9 @@ class Trainer:
     def rehearse(self, rows: int) -> None:
         """One pass over rows of nothing: what is prepared at the first use is prepared now. Leaves gradients."""
         self.model.train()
-        nothing = torch.zeros(rows, self.model.config.context_length, dtype=torch.int64, device=self._device)
-        self._micro_batch(nothing, nothing, 1.0, 0)
+        shape = rows, self.batches.context_length
+        nothing = torch.zeros(shape, dtype=torch.int64, device=self._device)
+        self._micro_batch((nothing,) * len(self.batches.batch(0)), 1.0, 0)
 
     def _halve(self) -> Iterator[Event]:
         """Smaller micro-batches and more of them from now on. Raises CutawayError when they are of one row already."""
@@ -178,7 +169,7 @@ class Trainer:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         if self.micro_rows == 1:
-            raise row_too_large(self.model.config.context_length)
+            raise row_too_large(self.batches.context_length)
         if self.ranks.size > 1:
             raise rows_too_many(self.micro_rows, self.ranks.size)
         self.micro_rows //= 2
@@ -245,10 +236,11 @@ class Trainer:
             raise update_too_large(self.model.config.parameters()) from error
 
     def _tell(self, reading: Reading, alarm: HealthAlarm | None) -> Iterator[Event]:
-        speed, self._busy = self.tokens_at(1) / max(self._busy, 1e-9), 0.0
+        tokens, before = (self.batches.tokens_before(step) for step in (reading.step, reading.step - 1))
+        speed, self._busy = (tokens - before) / max(self._busy, 1e-9), 0.0
         yield StepMetrics(
             step=reading.step,
-            tokens=self.tokens_at(reading.step),
+            tokens=tokens,
             loss=reading.loss,
             learning_rate=reading.rate,
             grad_norm=reading.norm,
@@ -267,7 +259,8 @@ class Trainer:
     def _between_steps(self) -> Iterator[Event]:
         config, last = self.config, self.step == self.config.steps
         if self.step % config.evaluate_every == 0 or last:
-            yield from self._evaluate()
+            yield from self._read_now()
+            yield from self.evaluate()
         if self.step % config.sample_every == 0 or last:
             yield from self._read_now()
             yield from self.sample()
@@ -276,21 +269,6 @@ class Trainer:
             yield ControlApplied(step=self.step, name="checkpoint")
         if asked or self.step % config.checkpoint_every == 0:
             yield from self._save_or_wait()
-
-    def _evaluate(self) -> Iterator[Event]:
-        yield from self._read_now()
-        means = []
-        for batches in (self.data.validation, self.data.train_probe):
-            for result in mean_loss(self.model, batches, self.precision, self.micro_rows):
-                if isinstance(result, Event):
-                    yield result
-                else:
-                    means.append(result)
-                if self.ranks.stopping:
-                    return
-        loss, train = means
-        bits = bits_per_byte(loss, self.data.tokens_per_byte)
-        yield Validation(step=self.step, tokens=self.tokens, loss=loss, bits_per_byte=bits, train_loss=train)
 
     def _save_or_wait(self) -> Iterator[Event]:
         """A checkpoint that cannot be written pauses the run: after the cause is mended it is tried again."""

@@ -25,7 +25,7 @@ from engine.events import Event, StepMetrics
 from engine.model.transformer import Transformer
 from engine.stages.pretrain import Config, plan
 from engine.training.compiled import compile_objective
-from engine.training.loop import Data, Trainer
+from engine.training.loop import Trainer
 from engine.training.optimizers import build_optimizer
 from engine.training.plan import Plan
 from engine.training.precision import Precision
@@ -52,8 +52,8 @@ def trainer(chosen: Plan, device: torch.device) -> Trainer:
     torch.manual_seed(1)
     model = Transformer(chosen.model).to(device)
     moved_by = build_optimizer(model, chosen.training, precision)
-    data = Data(batches, [], [], 0.25)
-    return Trainer(model, moved_by, chosen.training, data, precision, Control(), 1, sample=nothing, save=nothing)
+    idle = dict.fromkeys(("evaluate", "sample", "save"), nothing)
+    return Trainer(model, moved_by, chosen.training, batches, precision, Control(), 1, **idle)
 
 
 def nothing() -> Iterator[Event]:

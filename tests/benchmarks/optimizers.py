@@ -31,7 +31,8 @@ from engine.memory import keep_freed_memory
 from engine.model.transformer import Transformer
 from engine.stages.pretrain import Config, plan
 from engine.store.workspace import open_workspace
-from engine.training.loop import Data, Trainer
+from engine.training.evaluate import HeldOut
+from engine.training.loop import Trainer
 from engine.training.optimizers import build_optimizer
 from engine.training.precision import Precision
 from tests.benchmarks.report import Report, arguments
@@ -74,9 +75,19 @@ def trainer(shards: TokenShards, optimizer: str, rate: float, steps: int, precis
     torch.manual_seed(1)
     model, length = Transformer(chosen.model), chosen.model.context_length
     looks = list(validation_batches(shards.validation, length, 64, 4))
-    data = Data(PackedBatches(shards.train, length, chosen.training.batch_rows, 1), looks, looks[:1], 0.25)
-    moved_by = build_optimizer(model, chosen.training, precision)
-    return Trainer(model, moved_by, chosen.training, data, precision, Control(), 1, sample=nothing, save=nothing)
+    work = Trainer(
+        model,
+        build_optimizer(model, chosen.training, precision),
+        chosen.training,
+        PackedBatches(shards.train, length, chosen.training.batch_rows, 1),
+        precision,
+        Control(),
+        1,
+        evaluate=lambda: HeldOut(looks, looks[:1], 0.25).measure(work),
+        sample=nothing,
+        save=nothing,
+    )
+    return work
 
 
 def train(work: Trainer) -> Trained:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from engine.batches.packed import PackedBatches
+from engine.batches.packed import Batch, PackedBatches
 from engine.control import Control
 from engine.device import choose_device, measure_precision, set_threads
 from engine.events import Event, StepMetrics
@@ -26,7 +26,7 @@ from engine.memory import keep_freed_memory
 from engine.model.transformer import Transformer
 from engine.model.weights import weights
 from engine.stages.pretrain import Config, plan
-from engine.training.loop import Data, Trainer
+from engine.training.loop import Trainer
 from engine.training.optimizers import build_adamw
 from engine.training.plan import Plan
 from engine.training.precision import Precision
@@ -39,16 +39,14 @@ SIZES = {
 }
 
 
-class Timed:
+class Timed(PackedBatches):
     """Counts the seconds that `batch` takes."""
 
-    def __init__(self, batches: PackedBatches) -> None:
-        self._batches = batches
-        self.seconds = 0.0
+    seconds = 0.0
 
-    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, index: int) -> Batch:
         began = time.perf_counter()
-        found = self._batches.batch(step)
+        found = super().batch(index)
         self.seconds += time.perf_counter() - began
         return found
 
@@ -63,17 +61,17 @@ def build(shape: dict[str, int], rows: int, vocabulary: int, micro_rows: int = 0
 def trainer(chosen: Plan, model: Transformer, precision: str) -> tuple[Trainer, Timed]:
     length, rows = chosen.model.context_length, chosen.training.batch_rows
     tokens = np.random.default_rng(0).integers(0, chosen.model.vocab_size, 400_000).astype(np.uint16)
-    batches = Timed(PackedBatches(tokens, length, rows, 1))
-    data = Data(batches, [], [], 0.25)  # type: ignore[arg-type]
+    batches = Timed(tokens, length, rows, 1)
     optimizer = build_adamw(model, chosen.training)
     work = Trainer(
         model,
         optimizer,
         chosen.training,
-        data,
+        batches,
         Precision("cpu", precision),
         Control(),
         1,
+        evaluate=nothing,
         sample=nothing,
         save=nothing,
     )

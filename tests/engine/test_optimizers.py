@@ -87,7 +87,7 @@ def test_on_a_cpu_a_batch_is_the_arrays_themselves() -> None:
     feed = Feed(batches, torch.device("cpu"))
     feed.prepare(5)
     for index in (5, 2):
-        inputs, targets = feed.take(index)
+        inputs, targets = feed.take(index).tensors
         assert np.array_equal(inputs.numpy(), batches.batch(index)[0])
         assert np.array_equal(targets.numpy(), batches.batch(index)[1])
 

@@ -16,7 +16,8 @@ from engine.events import ControlApplied, Event, HealthAlarm, StepMetrics, Tick,
 from engine.model.transformer import Transformer
 from engine.model.weights import weights
 from engine.stages.pretrain import Config, plan
-from engine.training.loop import Data, Trainer
+from engine.training.evaluate import HeldOut
+from engine.training.loop import Trainer
 from engine.training.optimizers import build_adamw, optimizer_tensors, restore_optimizer
 from engine.training.plan import Plan, make_plan
 from engine.training.precision import Precision
@@ -35,23 +36,20 @@ def trainer(control: Control | None = None, precision: str = "float32", **more: 
     torch.manual_seed(1)
     model = Transformer(chosen.model)
     length = chosen.model.context_length
-    data = Data(
-        PackedBatches(TOKENS, length, chosen.training.batch_rows, 1),
-        list(validation_batches(TOKENS, length, 4, 2)),
-        list(validation_batches(TOKENS, length, 4, 2)),
-        0.5,
-    )
-    return Trainer(
+    looks = list(validation_batches(TOKENS, length, 4, 2))
+    work = Trainer(
         model,
         build_adamw(model, chosen.training),
         chosen.training,
-        data,
+        PackedBatches(TOKENS, length, chosen.training.batch_rows, 1),
         Precision("cpu", precision),
         control or Control(),
         1,
+        evaluate=lambda: HeldOut(looks, looks, 0.5).measure(work),
         sample=nothing,
         save=nothing,
     )
+    return work
 
 
 def nothing() -> Iterator[Event]:
