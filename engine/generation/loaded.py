@@ -28,7 +28,8 @@ class LoadedModel:
     """device: "cpu", "cuda", "mps". dtype: in which it computes. label: for a person. step: the optimizer step it
     stands at. note: a sentence when it is not quite what was asked for, as when the newest checkpoint is damaged.
     chat_template, generation: Jinja and the content of generation_config.json, of a model that came with them.
-    fixed: its weights no longer change, so that they can be packed for writing, in `dtype`."""
+    fixed: its weights no longer change, so that they can be packed for writing, in `dtype`. folder: of the checkpoint
+    that it was read from."""
 
     model: Transformer
     tokenizer: Tokenizer
@@ -40,6 +41,7 @@ class LoadedModel:
     chat_template: str | None = None
     generation: dict[str, Any] = field(default_factory=dict)
     fixed: bool = False
+    folder: Path | None = None
     _packed: PackedTransformer | None = field(default=None, init=False, repr=False, compare=False)
 
     def packed(self) -> PackedTransformer | None:
@@ -90,6 +92,7 @@ def load_model(
         found.state.get("chat_template"),
         found.state.get("generation") or {},
         fixed=True,
+        folder=found.folder,
     )
 
 

@@ -24,16 +24,19 @@ from engine.events import ArtifactReady, Event, RunState
 from engine.launch.forecast import write_forecast
 from engine.launch.recipe import Recipe, StageSpec, recipe_from_json
 from engine.launch.torchrun import Share, drive_many
+from engine.launch.twin import Twin, finished_twin
 from engine.pipeline.drive import drive
 from engine.pipeline.stage import Context
 from engine.store.artifact import Artifact, open_artifact
-from engine.store.files import explain_os_error, read_json, write_json
+from engine.store.files import explain_os_error, read_json, sha256_file, write_json
 from engine.store.machine import read_machine, write_machine
 from engine.store.run_folder import RunFolder, RunRecord, Status, writer
 from engine.store.workspace import FOLDERS, Workspace
 
 if TYPE_CHECKING:
     from engine.training.distributed import Group
+
+_SEALED = "checkpoints/step-*/manifest.json"
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ class Worker:
         self.index = 0
         self.context: Context | None = None
         self._parents: dict[str, Artifact] = {}
+        self._model: Path | None = None
 
     def work(self) -> Iterator[Event]:
         self._refuse_second_writer()
@@ -149,17 +153,34 @@ class Worker:
                 )
 
     def _drive(self, spec: StageSpec, folder: RunFolder) -> Iterator[Event]:
-        parents = {kind: artifact.hash for kind, artifact in self._parents.items()}
+        record = self._record(spec, self._parent_hashes())
+        twin = self._twin(record, folder)
         if not (folder.path / "run.json").exists():
             try:
-                RunFolder.create(folder.path, self._record(spec, parents))
+                RunFolder.create(folder.path, record)
             except OSError as error:
                 raise explain_os_error(error, folder.path) from error
         self.context = self._context(folder)
-        if self.processes > 1 and hasattr(spec.module, "follow"):
+        if twin is not None:
+            yield from drive(twin, spec.config, self.context)
+        elif self.processes > 1 and hasattr(spec.module, "follow"):
             yield from drive_many(self._share(), self.processes, self.context)
         else:
             yield from self._drive_here(spec)
+
+    def _parent_hashes(self) -> dict[str, str]:
+        found = {kind: artifact.hash for kind, artifact in self._parents.items()}
+        if self._model is not None:
+            found["model"] = sha256_file(max(self._model.glob(_SEALED), key=lambda path: int(path.parent.name[5:])))
+        return found
+
+    def _twin(self, record: RunRecord, folder: RunFolder) -> Twin | None:
+        """Of a model that a later stage goes on from, unless this run has begun to train it itself."""
+        stages = self.run.recipe.stages
+        goes_on = stages[self.index].module.OUTPUT == "model" and self.index + 1 < len(stages)
+        if not goes_on or any(folder.path.glob(_SEALED)):
+            return None
+        return finished_twin(self.run.workspace, record, folder.path)
 
     def _drive_here(self, spec: StageSpec) -> Iterator[Event]:
         assert self.context is not None
@@ -182,6 +203,7 @@ class Worker:
             self.device,
             self.threads,
             self.seed,
+            model=self._model,
         )
 
     def _remember_duration(self, spec: StageSpec, folder: RunFolder) -> None:
@@ -208,6 +230,9 @@ class Worker:
         ready = [event for event in folder.all_events() if isinstance(event, ArtifactReady)]
         if not ready:
             return False
+        if ready[-1].kind == "model":
+            self._model = self.run.workspace.root / ready[-1].folder
+            return any(self._model.glob(_SEALED))
         if ready[-1].kind in FOLDERS:
             try:
                 self._parents[ready[-1].kind] = open_artifact(

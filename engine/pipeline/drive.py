@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 
 from engine.errors import CutawayError
 from engine.events import (
@@ -21,7 +20,7 @@ from engine.events import (
     StateChanged,
     Tick,
 )
-from engine.pipeline.stage import Context, Restart, StageConfig
+from engine.pipeline.stage import Context, Restart, Stage, StageConfig
 from engine.store.files import explain_os_error, refuses_to_write
 
 _PAUSE_TICK_SECONDS = 0.02
@@ -113,7 +112,7 @@ class Recorder:
             yield StateChanged(step=self.step, state=self.state.value)
 
 
-def drive(stage: ModuleType, config: StageConfig, context: Context) -> Iterator[Event]:
+def drive(stage: Stage, config: StageConfig, context: Context) -> Iterator[Event]:
     """Runs a stage to its end. Yields every event and tick; the last event is a final StateChanged.
 
     A CutawayError or any other Exception of the stage becomes Failed and the state `failed`; it is not

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 
 class Restart(Exception):  # noqa: N818 not an error of the stage
     """Raised by a stage that another process broke: whoever started this one will start it again."""
+
+
+class Stage(Protocol):
+    """What `drive` needs of a stage."""
+
+    def run(self, config: Any, context: Any, /) -> Any: ...
 
 
 class StageConfig(BaseModel):
@@ -55,6 +61,7 @@ class Context:
     name: of the recipe, for the folder names of artifacts. device: "auto", "cpu", "cuda", "mps".
     threads: CPU threads for torch, 0 for the machine's physical cores.
     live: set by a stage that trains, so that the driver can talk to the model between two yields.
+    model: folder of the stage that made a model earlier in the recipe, if one did.
     group: the processes that share this stage's work; None for one.
     """
 
@@ -67,6 +74,7 @@ class Context:
     threads: int = 0
     seed: int = 1
     live: LoadedModel | None = None
+    model: Path | None = None
     group: Group | None = None
 
     def parent(self, kind: str) -> Artifact:

@@ -108,8 +108,16 @@ class TrainingRun(ABC):
         """Of the finished model, beside its size, steps and tokens."""
         return {}
 
+    def gather(self) -> Iterator[Event]:
+        """Reads what it learns from, where that takes its time; `plan` stands afterwards."""
+        yield from ()
+
     def begin(self) -> Iterator[Event]:
         """What is to be told or looked at before the first step."""
+        yield from ()
+
+    def conclude(self) -> Iterator[Event]:
+        """After the last step, when the model is finished and was not stopped."""
         yield from ()
 
     def rank(self) -> Alone:
@@ -119,6 +127,11 @@ class TrainingRun(ABC):
         """Precision and beginning are known."""
 
     def run(self) -> Iterator[Event]:
+        yield from self.gather()
+        if not self.context.control.stopping:
+            yield from self._run()
+
+    def _run(self) -> Iterator[Event]:
         checkpoint = newest_valid(self.root)
         saved: dict[str, Any] = read_json(checkpoint / "state.json") if checkpoint else {}
         measured = measure_precision(self.device)
@@ -151,6 +164,7 @@ class TrainingRun(ABC):
                 self.write_checkpoint()
         self._remember_speed(first, time.perf_counter() - began)
         if self.trainer.over or self.trainer.step == self.plan.training.steps:
+            yield from self.conclude()
             yield self._ready()
 
     def _alive(self, precision: Precision) -> LoadedModel:

@@ -268,9 +268,9 @@ class Trainer:
         if asked:
             yield ControlApplied(step=self.step, name="checkpoint")
         if asked or self.step % config.checkpoint_every == 0:
-            yield from self._save_or_wait()
+            yield from self.save_or_wait()
 
-    def _save_or_wait(self) -> Iterator[Event]:
+    def save_or_wait(self) -> Iterator[Event]:
         """A checkpoint that cannot be written pauses the run: after the cause is mended it is tried again."""
         yield from self._read_now()
         while not self.control.stopping:

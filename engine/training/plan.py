@@ -53,17 +53,23 @@ class TrainingConfig(BaseModel):
 
 
 class Plan(BaseModel):
-    """origins: for every value of both tables, whether it was set by hand or preset, derived, or is the default."""
+    """origins: for every value of both tables, whether it was set by hand or preset, derived, or is the default.
+    row_length: places of a row where they are not the model's whole context; 0 where they are."""
 
     model_config = ConfigDict(frozen=True)
 
     model: ModelConfig
     training: TrainingConfig
     origins: dict[str, Origin]
+    row_length: int = 0
+
+    @property
+    def row_tokens(self) -> int:
+        return self.row_length or self.model.context_length
 
     @property
     def batch_tokens(self) -> int:
-        return self.training.batch_rows * self.model.context_length
+        return self.training.batch_rows * self.row_tokens
 
     @property
     def tokens(self) -> int:
@@ -74,7 +80,7 @@ class Plan(BaseModel):
         return estimate(
             self.model,
             tokens=self.tokens,
-            micro_tokens=self.training.micro_rows * self.model.context_length,
+            micro_tokens=self.training.micro_rows * self.row_tokens,
             flops_per_second=flops_per_second,
             checkpoints_kept=self.training.keep_checkpoints,
         )
