@@ -35,7 +35,8 @@ def relu_squared(x: Tensor) -> Tensor:
 
 
 def norm_and_rotate(x: Tensor, weight: Tensor | None, rotary: tuple[Tensor, Tensor] | None, eps: float) -> Tensor:
-    """Queries or keys: RMSNorm of every head with `weight` [d], then the rotation by cos and sin [T, d]; None skips.
+    """Queries or keys: RMSNorm of every head with `weight` [d], then the rotation by cos and sin, [T, d] or where rows
+    differ [B, 1, T, d]; None skips.
 
     x: [B, H, T, d], any strides -> the same, contiguous and of its type.
     """

@@ -92,14 +92,17 @@ class Transformer(nn.Module):
         cache: KVCache | None = None,
         hooks: Hooks | None = None,
         lengths: Tensor | None = None,
+        segments: Tensor | None = None,
     ) -> Tensor:
         """input_ids: [B, T] of int64 -> logits [B, T, V] in float32. With a cache, T new tokens after its length.
 
         lengths: [B] of int64 for rows of unequal length, padded on the left: real tokens of each row. A cache remembers
         them. What stands in padding has logits without meaning.
+        segments: [B, T] of int64, never falling along T, for rows that hold several texts: each token sees the tokens
+        of its own segment, and the logits are those of each text alone. Not with a cache or lengths.
         Raises ValueError when the tokens do not fit the context.
         """
-        return self.logits(self.hidden(input_ids, cache, hooks, lengths))
+        return self.logits(self.hidden(input_ids, cache, hooks, lengths, segments))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """What `hidden` gave -> logits, [..., D] -> [..., V] in float32."""
@@ -113,9 +116,10 @@ class Transformer(nn.Module):
         cache: KVCache | None = None,
         hooks: Hooks | None = None,
         lengths: Tensor | None = None,
+        segments: Tensor | None = None,
     ) -> Tensor:
         """What the head reads: [B, T] -> [B, T, D] after the final norm."""
-        placement = self._place(input_ids, cache, lengths)
+        placement = self._place(input_ids, cache, lengths, segments)
         watch = hooks or NO_HOOKS
         x = self.embedding(input_ids)  # [B, T, D]
         if self.config.embedding_scaled:
@@ -131,10 +135,14 @@ class Transformer(nn.Module):
             cache.advance(placement.length)
         return watch("final_norm", self.final_norm(x))
 
-    def _place(self, input_ids: Tensor, cache: KVCache | None, lengths: Tensor | None) -> Placement:
+    def _place(
+        self, input_ids: Tensor, cache: KVCache | None, lengths: Tensor | None, segments: Tensor | None
+    ) -> Placement:
         start, length = (cache.length if cache else 0), input_ids.shape[1]
         if start + length > self.config.context_length:
             raise ValueError(f"{start + length} tokens do not fit a context of {self.config.context_length}")
+        if segments is not None and (cache is not None or lengths is not None):
+            raise ValueError("segments are for whole rows, without a cache and without padding on the left")
         padding = cache.padding if cache is not None else None
         if lengths is not None:
             if start:
@@ -142,7 +150,7 @@ class Transformer(nn.Module):
             padding = (length - lengths).to(input_ids.device)
             if cache is not None:
                 cache.padding = padding
-        placement = Placement(start, length, padding, input_ids.device)
+        placement = Placement(start, length, padding, input_ids.device, segments)
         if self.positions is None:
             placement.rotary = self._rotary(placement, local=False)
             if self.config.rope_local_theta is not None:
@@ -151,9 +159,9 @@ class Transformer(nn.Module):
 
     def _rotary(self, placement: Placement, local: bool) -> Rotary:
         cos, sin = self._table(local, placement.end, self.embedding.weight.device)
-        if placement.padding is None:
-            return cos[placement.start : placement.end], sin[placement.start : placement.end]
         positions = placement.positions()
+        if positions.ndim == 1:
+            return cos[placement.start : placement.end], sin[placement.start : placement.end]
         return cos[positions].unsqueeze(1), sin[positions].unsqueeze(1)
 
     def _table(self, local: bool, length: int, device: torch.device) -> Rotary:

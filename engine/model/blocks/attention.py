@@ -70,8 +70,9 @@ class Attention(nn.Module):
     def _fused(self, q: Tensor, k: Tensor, v: Tensor, placement: Placement) -> Tensor:
         dropout = self.config.dropout if self.training else 0.0
         masked = placement.needs_mask(self.window)
-        if self._prefers_products(q) and not masked:
-            return self._products(q, k, v)
+        begins = placement.first_keys(self.window)
+        if self._prefers_products(q) and (begins is not None or not masked):
+            return self._products(q, k, v, begins)
         first = placement.first_key(self.window)
         return functional.scaled_dot_product_attention(
             q,
@@ -88,9 +89,9 @@ class Attention(nn.Module):
         """Whether batched products beat the fused kernel: in training on a CPU its backward pass is the slow part."""
         return self.training and kernels.fits(q) and not self.config.dropout
 
-    def _products(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def _products(self, q: Tensor, k: Tensor, v: Tensor, begins: Tensor | None) -> Tensor:
         k, v = self._for_every_head(k), self._for_every_head(v)
-        rows = causal_products(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), self.scale)
+        rows = causal_products(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), self.scale, begins)
         return rows.view(q.shape)
 
     def _for_every_head(self, x: Tensor) -> Tensor:
