@@ -97,7 +97,7 @@ def _parts(q: Tensor, begins: Tensor | None) -> Iterator[_Part]:
 
 
 def _shares(count: int, most: int, begins: Tensor | None) -> Iterator[tuple[slice, Tensor | None]]:
-    """Heads that fit the cache together, and the rows that they are of: whole ones where rows differ, or parts of one."""
+    """Heads that fit the cache together, and their rows: where rows differ, whole ones or a part of one."""
     if begins is None:
         yield from ((slice(start, start + most), None) for start in range(0, count, most))
         return
