@@ -33,13 +33,8 @@ class NextToken(nn.Module):
 
         segments: [B, T], which text of its row a token belongs to; then targets may be IGNORE.
         """
-        hidden, cap = self._hidden(inputs, segments), self.model.config.logit_softcap
+        hidden, cap = self.model.hidden(inputs, segments=segments), self.model.config.logit_softcap
         return next_token_loss(hidden, self.model.head.weight, targets, cap, masked=segments is not None)
-
-    def _hidden(self, inputs: Tensor, segments: Tensor | None) -> Tensor:
-        if segments is None:
-            return self.model.hidden(inputs)
-        return self.model.hidden(inputs, segments=segments)  # type: ignore[call-arg]
 
 
 def next_token_loss(
