@@ -9,6 +9,7 @@ from typing import Any
 from engine.corpus.worlds.dice import Dice
 from engine.corpus.worlds.lore import read_table
 from engine.corpus.worlds.people import Person, make_person
+from engine.errors import CutawayError
 
 FEWEST_PEOPLE, MOST_PEOPLE = 10, 2_000
 
@@ -46,6 +47,23 @@ class World:
                 for attribute in self.attributes
             },
         }
+
+    @classmethod
+    def from_json(cls, data: Any) -> World:
+        """The inverse. Raises CutawayError for anything else."""
+        try:
+            people = tuple(make_person(item["name"], item["pronoun"], item["facts"]) for item in data["people"])
+            attributes = tuple(
+                Attribute(name, told["question"], tuple(told["cloze"]), tuple(told["values"]))
+                for name, told in data["attributes"].items()
+            )
+            return cls(int(data["seed"]), people, attributes)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise CutawayError(
+                "The world on file cannot be read.",
+                f"world.json lacks something that belongs there: {error}.",
+                "Make the world again.",
+            ) from error
 
 
 def build_world(seed: int, people: int = 400) -> World:
