@@ -16,9 +16,9 @@ from app.pages.train import inspections
 from app.pages.train.gap_history import comparable_gaps, last_validation
 from app.pages.train.gap_words import gap_words
 from app.pages.train.run_model import TrainRun
-from app.pages.train.settings_panel import effective_values, value_words
 from app.pages.train.start_plan import look_ahead, wants_text
-from app.pages.train.trouble import Remedies, banner_words
+from app.widgets.banner_trouble import Remedies, banner_words
+from app.widgets.effective_values import effective_values, value_words
 from app.widgets.formula import lay_out
 from app.widgets.metric_chart_link import MarkKind
 from engine.errors import CutawayError
@@ -252,7 +252,7 @@ def test_values_say_where_they_come_from() -> None:
     assert isinstance(config, pretrain.Config)
     made = pretrain.plan(config, 65)
     facts = {"model": made.model.model_dump(), "training": made.training.model_dump(), "origins": made.origins}
-    origins = {name: origin for name, _, origin in effective_values(facts, recipe)}
+    origins = {name: origin for name, _, origin in effective_values(facts, recipe, "pretrain")}
     assert origins["steps"] == "yours"
     assert origins["dropout"] == "yours"
     assert origins["d_ff"] == "derived"

@@ -17,7 +17,7 @@ from app.pages.train.parallel import PARALLEL, parallel
 from app.pages.train.run_model import TrainRun
 from app.pages.train.run_view import RunView
 from app.pages.train.start_view import StartView
-from app.pages.train.trouble import Remedies, banner_words
+from app.widgets.banner_trouble import Remedies, banner_words
 from engine.errors import CutawayError
 from engine.events import Event, Resumed, RunState
 from engine.launch.local import RecipeRun

@@ -7,13 +7,13 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
-from app.pages.train.banner import Banner, BannerWords
 from app.pages.train.charts import TrainCharts
 from app.pages.train.gap_panel import GapPanel
 from app.pages.train.readouts import Readouts
 from app.pages.train.run_model import TrainRun
 from app.pages.train.settings_panel import SettingsPanel
 from app.theme.type import M, S
+from app.widgets.banner import Banner, BannerWords
 from app.widgets.metric_chart_pace import RepaintPace
 from app.widgets.metric_chart_scale import duration
 from app.widgets.notice import Notice

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from app.pages.train.banner import BannerAction, BannerWords
-from app.pages.train.run_model import TrainRun
-from engine.events import Failed, HealthAlarm, RunState
+from app.widgets.banner import BannerAction, BannerWords
+from engine.events import CheckpointSaved, Failed, HealthAlarm, RunState
 
 _GENTLER = 0.5
+
+
+class Troubled(Protocol):
+    """What a page knows of the run that it shows. step: where it is; message: what its state came with."""
+
+    state: RunState
+    message: str
+
+    @property
+    def step(self) -> int: ...
+
+    @property
+    def trouble(self) -> HealthAlarm | Failed | None: ...
+
+    @property
+    def checkpoints(self) -> Sequence[CheckpointSaved]: ...
 
 
 @dataclass(frozen=True)
@@ -23,7 +39,7 @@ class Remedies:
     can_resume: bool
 
 
-def banner_words(run: TrainRun, remedies: Remedies, before: str) -> BannerWords | None:
+def banner_words(run: Troubled, remedies: Remedies, before: str) -> BannerWords | None:
     """before: title of the stage that works before this one; "" when none does."""
     trouble = run.trouble
     if trouble is not None:
@@ -42,7 +58,7 @@ def banner_words(run: TrainRun, remedies: Remedies, before: str) -> BannerWords 
     return None
 
 
-def _actions(run: TrainRun, trouble: HealthAlarm | Failed | None, remedies: Remedies) -> tuple[BannerAction, ...]:
+def _actions(run: Troubled, trouble: HealthAlarm | Failed | None, remedies: Remedies) -> tuple[BannerAction, ...]:
     actions = []
     kept = run.checkpoints[-1].step if run.checkpoints else None
     from_there = f"from step {kept:,}" if kept is not None else "from the beginning"
