@@ -1,15 +1,16 @@
 """What every tokenizer can do: text to ids and back, without loss, and with every byte accounted for.
 
 All kinds are complete over bytes: each id stands for a fixed run of bytes, the bytes of a text's tokens joined are the
-text's UTF-8, and so `decode(encode(text)) == text` for every text. The one special token `<|end|>` separates
-documents; it stands for no bytes, and no text of a user can ever become it.
+text's UTF-8, and so `decode(encode(text)) == text` for every text. The special token `<|end|>` separates documents, and
+more of them may stand behind the vocabulary, as those of a conversation do; special tokens stand for no bytes, and no
+text of a user can ever become one.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from engine.registry import Registry
 from engine.store.files import read_json, sha256_json, write_json
 
 END = "<|end|>"
+END_TURN = "<|end_turn|>"
 KINDS = Registry("engine.tokenizer.kinds", requires=("load",))
 PIECE_CHARACTERS = 2**16
 _TOKENIZER = "tokenizer.json"
@@ -40,22 +42,59 @@ class TokenSpan:
     data: bytes
 
 
+@dataclass(frozen=True)
+class SpecialToken:
+    """left, right: whether white space before or after it belongs to it, and so becomes nothing. word: whether it is
+    one only between characters that belong to no word."""
+
+    token_id: int
+    left: bool = False
+    right: bool = False
+    word: bool = False
+
+
 class Tokenizer(ABC):
     """kind: its file in `kinds/`. vocab_size: ids are 0 .. vocab_size - 1. end_id: of `<|end|>`, or what an imported
     one has in its place; end_ids: all that end a text. start_ids: what stands before every text, as Llama wants it.
+    special: by name, the tokens that no text becomes.
 
     hash: sha256 over everything that decides which ids a text receives; equal hashes mean equal ids.
     """
 
     kind: str
 
-    def __init__(self, vocabulary: Sequence[bytes], end_id: int) -> None:
-        self._vocabulary = tuple(vocabulary)
+    def __init__(self, vocabulary: Sequence[bytes], end_id: int, added: Sequence[str] = ()) -> None:
+        """added: names of special tokens behind the vocabulary. ValueError for one that is there already."""
+        if len({END, *added}) != len(added) + 1 or not all(added):
+            raise ValueError("A special token is named twice, or has no name")
+        self.added = tuple(added)
+        first = len(vocabulary)
+        self._vocabulary = (*vocabulary, *[b""] * len(added))
         self.vocab_size = len(self._vocabulary)
         self.end_id = end_id
-        self.end_ids = frozenset((end_id,))
+        self.special: Mapping[str, SpecialToken] = {
+            END: SpecialToken(end_id),
+            **{name: SpecialToken(first + index) for index, name in enumerate(added)},
+        }
+        self.end_ids = frozenset(self.special[name].token_id for name in (END, END_TURN) if name in self.special)
         self.start_ids: tuple[int, ...] = ()
         self.hash = sha256_json(self.identity())
+
+    @property
+    def special_ids(self) -> dict[str, int]:
+        """Name and id of every token that no text becomes."""
+        return {name: token.token_id for name, token in self.special.items()}
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Special tokens by what they are for, as chat templates ask for them: "bos_token", "eos_token", ..."""
+        first = self.start_ids[0] if self.start_ids else self.end_id
+        return {"bos_token": self.token_text(first), "eos_token": self.token_text(self.end_id)}
+
+    @abstractmethod
+    def with_special(self, names: Sequence[str]) -> Tokenizer:
+        """The same with these special tokens behind its vocabulary: every text keeps its ids. `<|end_turn|>` ends a
+        text as well. ValueError, in words, for a name that it has already."""
 
     @property
     def merges(self) -> list[tuple[bytes, bytes]]:
@@ -86,6 +125,14 @@ class Tokenizer(ABC):
             ids += self._encode_pieces([piece])[0]
         return ids
 
+    def encode_behind(self, text: str) -> list[int]:
+        """Ids of a text that follows a special token. For some imported ones it begins otherwise than a first text."""
+        return self.encode(text)
+
+    def spans_behind(self, text: str) -> list[TokenSpan]:
+        """`spans` of a text that follows a special token."""
+        return self.spans(text)
+
     def prompt(self, text: str) -> list[int]:
         """What a model reads when a text begins: `start_ids` and the text."""
         return [*self.start_ids, *self.encode(text)]
@@ -98,7 +145,7 @@ class Tokenizer(ABC):
         return [self.encode(text) for text in cleaned]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of the ids; bytes that are no UTF-8 become U+FFFD, `<|end|>` becomes nothing."""
+        """The text of the ids; bytes that are no UTF-8 become U+FFFD, special tokens become nothing."""
         return b"".join(map(self.token_bytes, ids)).decode("utf-8", errors="replace")
 
     def token_bytes(self, token_id: int) -> bytes:
@@ -112,8 +159,11 @@ class Tokenizer(ABC):
         return self._vocabulary[token_id]
 
     def token_text(self, token_id: int) -> str:
-        """For display: part of a character shows as U+FFFD, the special token by its name."""
-        return END if token_id == self.end_id else self.token_bytes(token_id).decode("utf-8", errors="replace")
+        """For display: part of a character shows as U+FFFD, a special token by its name."""
+        data = self.token_bytes(token_id)
+        if not data:
+            return next((name for name, token in self.special.items() if token.token_id == token_id), "")
+        return data.decode("utf-8", errors="replace")
 
     def spans(self, text: str) -> list[TokenSpan]:
         """Every token of the text with the characters that it touches, in order."""
@@ -136,6 +186,15 @@ def even_pieces(text: str) -> Iterator[str]:
 def clean(text: str) -> str:
     """The text with lone surrogates replaced, as long as it was."""
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def added_names(value: Any) -> tuple[str, ...]:
+    """Names of added special tokens from a file. ValueError for what is no list of texts."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError("Its added special tokens are no list of names")
+    return tuple(value)
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:

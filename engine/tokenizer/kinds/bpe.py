@@ -1,14 +1,14 @@
 """Byte-level byte pair encoding (Sennrich et al. 2016, Radford et al. 2019), with GPT-4's way of splitting text.
 
 A text is cut into words by a pattern; each word begins as bytes, and learned pairs are joined in the order in which
-they were learned. Ids: the 256 bytes as themselves, then one for each merge, then `<|end|>` last.
+they were learned. Ids: the 256 bytes as themselves, then one for each merge, then `<|end|>`, then added special tokens.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from tokenizers import Tokenizer as Library
@@ -16,7 +16,7 @@ from tokenizers import Tokenizer as Library
 from engine.events import Event
 from engine.tokenizer.bpe_training import train
 from engine.tokenizer.byte_alphabet import parsed, written
-from engine.tokenizer.tokenizer import END, PIECE_CHARACTERS, Tokenizer, clean
+from engine.tokenizer.tokenizer import PIECE_CHARACTERS, Tokenizer, added_names, clean
 from engine.tokenizer.training_text import TrainingText
 
 TITLE = "Byte pair encoding"
@@ -35,13 +35,15 @@ Merges = list[tuple[bytes, bytes]]
 class BpeTokenizer(Tokenizer):
     kind = "bpe"
 
-    def __init__(self, merges: Merges) -> None:
+    def __init__(self, merges: Merges, added: Sequence[str] = ()) -> None:
         """merges: in rank order; both sides of each are bytes or were joined before. ValueError otherwise."""
         self._merges = merges
         vocabulary = _vocabulary(merges)
         self.ids = {data: index for index, data in enumerate(vocabulary)}
-        super().__init__([*vocabulary, b""], end_id=len(vocabulary))
-        # The working copy does not know `<|end|>` at all, so no text can become it.
+        super().__init__([*vocabulary, b""], len(vocabulary), added)
+        if taken := [name for name in added if name.encode() in self.ids]:
+            raise ValueError(f"{taken[0]} is a token of its texts already")
+        # The working copy does not know special tokens at all, so no text can become one.
         self._library: Any = Library.from_str(json.dumps({**self.to_json(), "added_tokens": []}))
 
     @property
@@ -49,7 +51,11 @@ class BpeTokenizer(Tokenizer):
         return list(self._merges)
 
     def identity(self) -> dict[str, Any]:
-        return {"kind": "bpe", "pattern": PATTERN, "merges": [[a.hex(), b.hex()] for a, b in self._merges]}
+        found = {"kind": "bpe", "pattern": PATTERN, "merges": [[a.hex(), b.hex()] for a, b in self._merges]}
+        return found | ({"added": list(self.added)} if self.added else {})
+
+    def with_special(self, names: Sequence[str]) -> BpeTokenizer:
+        return BpeTokenizer(self._merges, (*self.added, *names))
 
     def to_json(self) -> dict[str, Any]:
         """The `tokenizer.json` of the `tokenizers` library."""
@@ -57,7 +63,7 @@ class BpeTokenizer(Tokenizer):
             "version": "1.0",
             "truncation": None,
             "padding": None,
-            "added_tokens": [_special(END, self.end_id)],
+            "added_tokens": [special_json(name, token_id) for name, token_id in self.special_ids.items()],
             "normalizer": None,
             "pre_tokenizer": _pre_tokenizer(),
             "post_processor": None,
@@ -71,7 +77,7 @@ class BpeTokenizer(Tokenizer):
                 "fuse_unk": False,
                 "byte_fallback": False,
                 "ignore_merges": False,
-                "vocab": {**{written(data): index for data, index in self.ids.items()}, END: self.end_id},
+                "vocab": {**{written(data): index for data, index in self.ids.items()}, **self.special_ids},
                 "merges": [[written(left), written(right)] for left, right in self._merges],
             },
         }
@@ -105,7 +111,9 @@ def load(data: dict[str, Any]) -> BpeTokenizer:
     vocabulary, pairs = model.get("vocab"), model.get("merges")
     if not isinstance(vocabulary, dict) or not isinstance(pairs, list):
         raise ValueError("Its vocabulary or its merges are missing")
-    tokenizer = BpeTokenizer([_pair(pair) for pair in pairs])
+    special = data.get("added_tokens")
+    named = [token.get("content") if isinstance(token, dict) else None for token in special or []]
+    tokenizer = BpeTokenizer([_pair(pair) for pair in pairs], added_names(named[1:]))
     own = tokenizer.to_json()
     if len(set(vocabulary.values())) != len(vocabulary):
         raise ValueError("Two tokens have the same id")
@@ -113,7 +121,7 @@ def load(data: dict[str, Any]) -> BpeTokenizer:
     if strangers:
         raise ValueError(f"No merge makes the token {min(strangers)!r}")
     if vocabulary != own["model"]["vocab"]:
-        raise ValueError("Its ids are not the bytes, the merges in their order, and <|end|>")
+        raise ValueError("Its ids are not the bytes, the merges in their order, <|end|> and what was added")
     if data != own:
         raise ValueError("It splits or treats text in another way than Cutaway")
     return tokenizer
@@ -141,7 +149,8 @@ def _pair(value: Any) -> tuple[bytes, bytes]:
     return parsed(value[0]), parsed(value[1])
 
 
-def _special(content: str, token_id: int) -> dict[str, Any]:
+def special_json(content: str, token_id: int) -> dict[str, Any]:
+    """A special token as the `tokenizers` library writes one."""
     plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {"id": token_id, "content": content, **plain, "special": True}
 

@@ -1,27 +1,30 @@
-"""Every byte is a token: 256 of them, and `<|end|>`. Nothing to learn, three to four times as many tokens as BPE."""
+"""Every byte is a token: 256 of them, then `<|end|>`. Nothing to learn, three to four times as many tokens as BPE."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from engine.events import Event
-from engine.tokenizer.tokenizer import Tokenizer, even_pieces
+from engine.tokenizer.tokenizer import Tokenizer, added_names, even_pieces
 from engine.tokenizer.training_text import TrainingText
 
 TITLE = "Bytes"
 
 
 class ByteTokenizer(Tokenizer):
-    """Id b is the byte b; `<|end|>` is 256."""
+    """Id b is the byte b; `<|end|>` is 256, and added special tokens follow."""
 
     kind = "byte"
 
-    def __init__(self) -> None:
-        super().__init__([bytes([value]) for value in range(256)] + [b""], end_id=256)
+    def __init__(self, added: Sequence[str] = ()) -> None:
+        super().__init__([bytes([value]) for value in range(256)] + [b""], 256, added)
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": "byte"}
+        return {"kind": "byte"} | ({"added": list(self.added)} if self.added else {})
+
+    def with_special(self, names: Sequence[str]) -> ByteTokenizer:
+        return ByteTokenizer((*self.added, *names))
 
     def pieces(self, text: str) -> Iterator[str]:
         return even_pieces(text)
@@ -31,9 +34,10 @@ class ByteTokenizer(Tokenizer):
 
 
 def load(data: dict[str, Any]) -> ByteTokenizer:
-    if data != {"kind": "byte"}:
+    tokenizer = ByteTokenizer(added_names(data.get("added")))
+    if data != tokenizer.to_json():
         raise ValueError("tokenizer.json is not that of a byte tokenizer")
-    return ByteTokenizer()
+    return tokenizer
 
 
 def learn(texts: TrainingText, vocab_size: int) -> Generator[Event, None, Tokenizer]:

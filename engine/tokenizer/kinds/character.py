@@ -1,19 +1,19 @@
 """Every character of the training text is a token, as in nanoGPT's Shakespeare.
 
 Ids: the text's characters in code point order, then `<|end|>`, then the bytes that UTF-8 can hold and that are no
-character above. A character that the training text did not have is written with these bytes, so nothing is ever lost
-and no `<unknown>` is needed. Shakespeare has 65 characters and so 244 ids. The spare ones are never a target: their
-logits sink within the first steps, and from there on they cost less than a thousandth of a nat.
+character above, then added special tokens. A character that the training text did not have is written with these bytes,
+so nothing is ever lost and no `<unknown>` is needed. Shakespeare has 65 characters and so 244 ids. The spare ones are
+never a target: their logits sink within the first steps, and from there on they cost less than a thousandth of a nat.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from engine.errors import CutawayError
 from engine.events import Event, Progress, Tick
-from engine.tokenizer.tokenizer import Tokenizer, clean, even_pieces
+from engine.tokenizer.tokenizer import Tokenizer, added_names, clean, even_pieces
 from engine.tokenizer.training_text import TrainingText
 
 TITLE = "Characters"
@@ -25,7 +25,7 @@ _MAX_CHARACTERS = 0x110000
 class CharacterTokenizer(Tokenizer):
     kind = "character"
 
-    def __init__(self, characters: str) -> None:
+    def __init__(self, characters: str, added: Sequence[str] = ()) -> None:
         """characters: in the order of their ids, each once."""
         self.characters = characters
         self._ids = {character: index for index, character in enumerate(characters)}
@@ -36,10 +36,14 @@ class CharacterTokenizer(Tokenizer):
         ]
         first = len(characters) + 1
         self._byte_ids = {data: first + index for index, data in enumerate(spare)}
-        super().__init__([c.encode() for c in characters] + [b"", *spare], end_id=len(characters))
+        super().__init__([c.encode() for c in characters] + [b"", *spare], len(characters), added)
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": "character", "characters": self.characters}
+        found: dict[str, Any] = {"kind": "character", "characters": self.characters}
+        return found | ({"added": list(self.added)} if self.added else {})
+
+    def with_special(self, names: Sequence[str]) -> CharacterTokenizer:
+        return CharacterTokenizer(self.characters, (*self.added, *names))
 
     def pieces(self, text: str) -> Iterator[str]:
         return even_pieces(text)
@@ -66,7 +70,7 @@ def load(data: dict[str, Any]) -> CharacterTokenizer:
         raise ValueError("Its list names a character twice")
     if clean(characters) != characters:
         raise ValueError("Its list holds half of a character")
-    return CharacterTokenizer(characters)
+    return CharacterTokenizer(characters, added_names(data.get("added")))
 
 
 def learn(texts: TrainingText, vocab_size: int) -> Generator[Event, None, Tokenizer]:

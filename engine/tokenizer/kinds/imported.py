@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from tokenizers import Tokenizer as Library
 
 from engine.tokenizer.byte_alphabet import parsed
-from engine.tokenizer.tokenizer import Tokenizer, TokenSpan, clean
+from engine.tokenizer.kinds.bpe import special_json
+from engine.tokenizer.tokenizer import END_TURN, SpecialToken, Tokenizer, TokenSpan, clean
 
 TITLE = "Imported"
 FACTS = "cutaway"
@@ -23,38 +25,67 @@ _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 class ImportedTokenizer(Tokenizer):
     """size: ids of the model, at least those of the file; those that the file leaves free stand for nothing.
-    end_ids: what ends a document or an answer, the usual one first."""
+    end_ids: what ends a document or an answer, the usual one first. names: special tokens by what they are for, as the
+    model's own files say it: "bos_token", "eos_token", ..."""
 
     kind = "imported"
 
-    def __init__(self, data: dict[str, Any], end_ids: Sequence[int], size: int) -> None:
+    def __init__(
+        self, data: dict[str, Any], end_ids: Sequence[int], size: int, names: Mapping[str, str] | None = None
+    ) -> None:
         """data: content of a tokenizer.json. ValueError, in words, for what is not supported."""
         self._data = {key: value for key, value in data.items() if key != FACTS}
-        self._facts = {"end_ids": list(end_ids), "size": size}
+        self._facts: dict[str, Any] = {"end_ids": list(end_ids), "size": size}
+        self._own_names = dict(names or {})
         self._library = _open(self._data)
         known = self._library.get_added_tokens_decoder()
-        self._special = {token.content for token in known.values() if token.special}
+        special = {token.content for token in known.values() if token.special}
         tokens = self._library.get_vocab(with_added_tokens=True)
         # Special ones may lie beyond: Gemma 3 names one for pictures, which its text models have no row for.
-        largest = max((token_id for token, token_id in tokens.items() if token not in self._special), default=size)
+        largest = max((token_id for token, token_id in tokens.items() if token not in special), default=size)
         if largest >= size:
             raise ValueError(f"The tokenizer has the id {largest}, and the model {size} ids")
         tokens = {token: token_id for token, token_id in tokens.items() if token_id < size}
         if not end_ids or not all(0 <= token_id < size for token_id in end_ids):
             raise ValueError("No token is named that ends a text")
-        self._names = {token_id: token for token, token_id in tokens.items()}
-        super().__init__(_vocabulary(self._data, tokens, self._special, size), end_id=end_ids[0])
+        super().__init__(_vocabulary(self._data, tokens, special, size), end_id=end_ids[0])
+        self.special = {
+            token.content: SpecialToken(token_id, token.lstrip, token.rstrip, token.single_word)
+            for token_id, token in sorted(known.items())
+            if token.special and token_id < size
+        }
         self.end_ids = frozenset(end_ids)
         self.start_ids = _start(self._library)
         # What a person types is text, even where it reads like a special token.
         self._library.encode_special_tokens = True
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        return {**super().names, **self._own_names}
+
     def to_json(self) -> dict[str, Any]:
+        names = {"names": self._own_names} if self._own_names else {}
+        return {**self._data, FACTS: {**self._facts, **names}}
+
+    def identity(self) -> dict[str, Any]:
         return {**self._data, FACTS: self._facts}
 
-    def token_text(self, token_id: int) -> str:
-        name = self._names.get(token_id, "")
-        return name if name in self._special else super().token_text(token_id)
+    def with_special(self, names: Sequence[str]) -> ImportedTokenizer:
+        """Behind the rows of the model, whatever the file has: a name without a row there goes."""
+        size, model = self.vocab_size, dict(self._data["model"])
+        ids = {name: size + index for index, name in enumerate(names)}
+        if taken := sorted(set(ids) & set(self._library.get_vocab(with_added_tokens=True))):
+            raise ValueError(f"{taken[0]} is a token of it already")
+        if isinstance(model.get("vocab"), dict):  # the library heeds an id beyond the file's last one only there
+            model["vocab"] = {**model["vocab"], **ids}
+        added = [token for token in self._data.get("added_tokens") or [] if token["id"] < size]
+        added += [special_json(name, token_id) for name, token_id in ids.items()]
+        ends = [*self._facts["end_ids"], *(ids[name] for name in (END_TURN,) if name in ids)]
+        data = {**self._data, "added_tokens": added, "model": model}
+        extended = ImportedTokenizer(data, ends, size + len(ids), self._own_names)
+        if {name: extended.special_ids.get(name) for name in ids} != ids:
+            raise ValueError("Its file leaves ids free in a way that no token can be put behind them")
+        return extended
 
     def pieces(self, text: str) -> Iterator[str]:
         """Never cut: where its words end is the file's own affair."""
@@ -65,16 +96,40 @@ class ImportedTokenizer(Tokenizer):
 
     def spans(self, text: str) -> list[TokenSpan]:
         """As the library tells them: a space that was put before the text belongs to no character of it."""
-        found = self._library.encode(clean(text), add_special_tokens=False)
+        return self._spans(self._library, text)
+
+    def encode_behind(self, text: str) -> list[int]:
+        ids: list[int] = self._behind.encode(clean(text), add_special_tokens=False).ids
+        return ids
+
+    def spans_behind(self, text: str) -> list[TokenSpan]:
+        return self._spans(self._behind, text)
+
+    def _spans(self, library: Any, text: str) -> list[TokenSpan]:
+        found = library.encode(clean(text), add_special_tokens=False)
         places = zip(found.ids, found.offsets, strict=True)
         return [TokenSpan(token_id, start, end, self._vocabulary[token_id]) for token_id, (start, end) in places]
+
+    @cached_property
+    def _behind(self) -> Any:
+        """The library for what follows a special token: some files put a space before the first text only."""
+        steps = json.dumps(self._data.get("pre_tokenizer"))
+        if '"prepend_scheme": "first"' not in steps:
+            return self._library
+        never = json.loads(steps.replace('"prepend_scheme": "first"', '"prepend_scheme": "never"'))
+        library = _open({**self._data, "pre_tokenizer": never})
+        library.encode_special_tokens = True
+        return library
 
 
 def load(data: dict[str, Any]) -> ImportedTokenizer:
     facts = data.get(FACTS)
     if not isinstance(facts, dict) or not isinstance(facts.get("end_ids"), list):
         raise ValueError("tokenizer.json does not tell what ends a text")
-    return ImportedTokenizer(data, facts["end_ids"], int(facts["size"]))
+    names = facts.get("names")
+    if names is not None and not (isinstance(names, dict) and all(isinstance(name, str) for name in names.values())):
+        raise ValueError("What its special tokens are for is not told in names")
+    return ImportedTokenizer(data, facts["end_ids"], int(facts["size"]), names)
 
 
 def _open(data: dict[str, Any]) -> Any:
