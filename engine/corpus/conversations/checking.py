@@ -35,7 +35,7 @@ def problem_of(conversation: Conversation) -> str | None:
 
 def _problem_of_turn(message: Message, number: int) -> str | None:
     if message.role not in ROLES:
-        return f'Turn {number} has the role "{message.role}"; the roles are system, user, assistant and tool.'
+        return f'Turn {number} has the role "{message.role[:40]}"; the roles are system, user, assistant and tool.'
     calls = message.extra.get("tool_calls")
     if calls is not None and message.role != "assistant":
         return f"Turn {number} calls a tool, but is {_OWNERS[message.role]}; only the assistant calls tools."

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from engine.corpus.conversation import Conversation, Message
 from engine.corpus.conversations.rejected import Rejected, shown
@@ -32,6 +32,17 @@ class Counts:
 
     def of(self, side: Side) -> int:
         return self.topics[side].total()
+
+    def to_json(self) -> dict[str, Any]:
+        """Their part of facts.json."""
+        return {
+            "labels": sorted(
+                self.labels, key=lambda label: (not label.isdecimal(), len(label) * label.isdecimal(), label)
+            ),
+            "topics": dict(self.topics["train"].most_common()),
+            "held_out_topics": dict(self.topics["held_out"].most_common()),
+            "duplicates": self.duplicates,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,11 @@ class Sorter:
     def __exit__(self, *_: object) -> None:
         for stream in self._files:
             stream.close()
+
+    @property
+    def taken(self) -> int:
+        """How many are in the waiting file."""
+        return len(self._waiting)
 
     def reject(self, rejected: Rejected) -> None:
         self.counts.rejected += 1
