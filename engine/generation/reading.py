@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.generation.loaded import LoadedModel
 from engine.model.kv_cache import KVCache
+from engine.model.lora import adapter_probe
 from engine.model.packed import PackedTransformer
 from engine.model.transformer import Transformer
 
@@ -107,8 +108,11 @@ class Reading:
         return KVCache(self._model.config, 1, embedding.dtype, embedding.device, max(_ROOM, 2 * len(self.ids)))
 
     def _probe(self) -> torch.Tensor:
-        """Tells whether the weights moved: between two tokens the model may have trained. A norm's, because fused
-        optimizers do not raise a tensor's version counter."""
+        """Tells whether the weights moved: between two tokens the model may have trained, or its adapter was switched.
+        A norm's, or an adapter's, because fused optimizers do not raise a tensor's version counter."""
+        found = adapter_probe(self._model)
+        if found is not None:
+            return found
         weights = self._model.final_norm.weight
         assert isinstance(weights, torch.Tensor)
         return weights.detach().clone()

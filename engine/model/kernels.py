@@ -54,11 +54,11 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         x, weight, scale = ctx.saved_tensors
         gradient = gradient.to(scale.dtype).contiguous()
         dx, dweight = _norm_backward(gradient, x * scale, weight.to(scale.dtype), scale)
-        return dx.to(x.dtype), dweight.to(weight.dtype), None, None
+        return dx.to(x.dtype), dweight.to(weight.dtype) if ctx.needs_input_grad[1] else None, None, None
 
 
 class _ReluSquared(torch.autograd.Function):

@@ -18,6 +18,7 @@ from engine.model.blocks.norm import RMSNorm
 from engine.model.blocks.placement import Placement
 from engine.model.config import ModelConfig
 from engine.model.kv_cache import KVCache
+from engine.model.lora import active_weight
 from engine.model.packed_attention import PackedAttention
 from engine.model.packed_matrix import PackedMatrix, Weights, build_matrix
 from engine.model.packed_step import Step, Turns
@@ -43,7 +44,8 @@ def supports(config: ModelConfig) -> bool:
 
 
 class PackedTransformer:
-    """Of a model on the CPU whose weights no longer change. Shares its embeddings and packs its matrices.
+    """Of a model on the CPU whose weights no longer change. Shares its embeddings and packs its matrices; an adapter
+    that is on is packed with them, and switching it later changes nothing here.
 
     weights: of the matrices; norms, attention's sums and the stream are float32 with all of them.
     A KVCache for it holds float32: on a CPU attention over bfloat16 takes three times as long. Its keys are not those
@@ -56,14 +58,14 @@ class PackedTransformer:
             raise ValueError("the packed model does not know all that this configuration asks for")
         self.config = config
         self.weights = weights
-        self._embedding = model.embedding.weight.detach()
+        self._embedding = active_weight(model.embedding)
         self._embedding_scale = math.sqrt(config.d_model) if config.embedding_scaled else None
         self._positions = None if model.positions is None else model.positions.weight.detach()
         self._turns = None if config.positions == "learned" else Turns(config, local=False)
         self._local_turns = None if config.rope_local_theta is None else Turns(config, local=True)
         self._blocks = [PackedBlock(cast(Block, block), weights) for block in model.blocks]
         self._final_norm = Norm(model.final_norm)
-        self._head = build_matrix(model.head.weight, None, weights)
+        self._head = build_matrix(active_weight(model.head), None, weights)
 
     def __call__(self, ids: Tensor, cache: KVCache, lengths: Tensor | None = None, every: bool = False) -> Tensor:
         """ids: [B, T] of int64, T new tokens after the cache's length -> logits of the token after the last of them,
@@ -129,8 +131,8 @@ def _add(x: Tensor, matrix: PackedMatrix, inner: Tensor, norm: Norm) -> Tensor:
 class PackedMLP:
     def __init__(self, mlp: MLP, weights: Weights) -> None:
         self._activation = mlp.activation
-        self._up = build_matrix(mlp.up.weight, mlp.up.bias, weights)
-        self.down = build_matrix(mlp.down.weight, mlp.down.bias, weights)
+        self._up = build_matrix(active_weight(mlp.up), mlp.up.bias, weights)
+        self.down = build_matrix(active_weight(mlp.down), mlp.down.bias, weights)
         self.dtype = self.down.dtype
 
     def inner(self, h: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from engine.model.blocks.attention import Attention
 from engine.model.blocks.norm import RMSNorm
+from engine.model.lora import active_weight
 from engine.model.packed_columns import attend
 from engine.model.packed_matrix import Weights, build_matrix
 from engine.model.packed_step import Step
@@ -30,9 +31,9 @@ class PackedAttention:
         self._local = config.uses_local_rope(self._layer)
         self._eps = config.norm_eps
         self._rotates = config.positions == "rope"
-        weight, bias = attention.qkv.weight.detach(), attention.qkv.bias
+        weight, bias = active_weight(attention.qkv), attention.qkv.bias
         self._qkv = build_matrix(self._paired(weight), None if bias is None else self._paired(bias.detach()), weights)
-        self.out = build_matrix(attention.out.weight, attention.out.bias, weights)
+        self.out = build_matrix(active_weight(attention.out), attention.out.bias, weights)
         self.dtype = self.out.dtype
         self._over_width = config.qk_norm_over == "width"
         self._norms: tuple[Tensor, Tensor] | None = None

@@ -16,6 +16,7 @@ from engine.model.blocks.rotary import rotary_tables
 from engine.model.config import ModelConfig
 from engine.model.hooks import NO_HOOKS, Hooks
 from engine.model.kv_cache import KVCache
+from engine.model.lora_modules import GrownHead
 
 # Rotary tables of a long context are only made as far as texts really go: 128,000 positions would take 130 MB.
 _FIRST_TABLE = 4096
@@ -109,6 +110,10 @@ class Transformer(nn.Module):
         logits: Tensor = self.head(hidden).float()
         cap = self.config.logit_softcap
         return logits if cap is None else cap * (logits / cap).tanh()
+
+    def head_weight(self) -> Tensor:
+        """What the head multiplies with: [V, D]. Of new tokens that learn alone, with a gradient for their rows."""
+        return self.head.active() if isinstance(self.head, GrownHead) else self.head.weight
 
     def hidden(
         self,

@@ -6,13 +6,20 @@ import torch
 from torch import Tensor
 
 from engine.errors import CutawayError
+from engine.model.lora import active_weight, is_adapter, is_merged
 from engine.model.transformer import Transformer
 
 
 def weights(model: Transformer) -> dict[str, Tensor]:
-    """By name, each once: a tied head is the embedding and is not written twice."""
+    """By name, each once: a tied head is the embedding and is not written twice. Those of the base where an adapter is
+    attached, and with the adapter in them where it is merged."""
     tied = {"head.weight"} if model.config.tie_embeddings else set()
-    return {name: tensor for name, tensor in model.state_dict().items() if name not in tied}
+    own = {name: tensor for name, tensor in model.state_dict().items() if name not in tied and not is_adapter(name)}
+    if is_merged(model):
+        own["embedding.weight"] = active_weight(model.embedding)
+        if not tied:
+            own["head.weight"] = active_weight(model.head)
+    return own
 
 
 def load_weights(model: Transformer, tensors: dict[str, Tensor]) -> None:
