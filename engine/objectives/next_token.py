@@ -34,7 +34,7 @@ class NextToken(nn.Module):
         segments: [B, T], which text of its row a token belongs to; then targets may be IGNORE.
         """
         hidden, cap = self.model.hidden(inputs, segments=segments), self.model.config.logit_softcap
-        return next_token_loss(hidden, self.model.head.weight, targets, cap, masked=segments is not None)
+        return next_token_loss(hidden, self.model.head_weight(), targets, cap, masked=segments is not None)
 
 
 def next_token_loss(

@@ -11,9 +11,11 @@ from engine.model import lora
 from engine.model.config import ModelConfig
 from engine.model.kv_cache import KVCache
 from engine.model.lora_config import PARTS, LoraConfig, adapter_parameters
+from engine.model.lora_modules import GrownEmbedding
 from engine.model.packed import PackedTransformer
 from engine.model.transformer import Transformer
 from engine.model.weights import weights
+from engine.objectives.next_token import NextToken
 
 TOY = {"vocab_size": 61, "context_length": 32, "n_layer": 2, "n_head": 4, "n_kv_head": 2, "d_model": 32, "d_ff": 48}
 SHAPES: dict[str, dict[str, object]] = {
@@ -126,6 +128,17 @@ def test_its_gradients_are_those_of_the_weights_written_out(name: str) -> None:
             torch.testing.assert_close(da, 2 * b.t() @ full[rows])
             torch.testing.assert_close(db, 2 * full[rows] @ a.t())
     torch.testing.assert_close(added["embedding.tail"].grad, whole.embedding.weight.grad[-4:])
+
+
+def test_the_loss_reaches_the_rows_of_new_tokens() -> None:
+    """A tied row learns as an input and as an output."""
+    config = LoraConfig(rank=3, alpha=6)
+    model = build(4, config).train()
+    whole = by_hand(model, config).train()
+    for each in (model, whole):
+        NextToken(each)(IDS, IDS.flip(1)).backward()
+    assert isinstance(model.embedding, GrownEmbedding)
+    torch.testing.assert_close(model.embedding.tail.grad, whole.embedding.weight.grad[-4:], atol=1e-6, rtol=1e-4)
 
 
 def test_dropout_falls_on_the_addition_alone() -> None:
