@@ -220,7 +220,7 @@ class Trainer:
         if self.step % _RATIO_EVERY or self.ranks.together:
             self._move()
             return torch.zeros((), device=self._device)
-        weights = [p.detach() for p in self.model.parameters()]
+        weights = [p.detach() for p in self.model.parameters() if p.requires_grad]
         before = [w.clone() for w in weights]
         size: Tensor = torch.stack(torch._foreach_norm(before)).norm()
         self._move()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import CutawayError
+from engine.model.lora import is_adapter
 from engine.model.transformer import Transformer
 from engine.training.muon import Matrix, Muon
 from engine.training.plan import TrainingConfig
@@ -32,10 +33,11 @@ class Joined(torch.optim.Optimizer):
 
 
 def build_optimizer(model: Transformer, config: TrainingConfig, precision: Precision) -> torch.optim.Optimizer:
-    """As `config.optimizer` names it. Muon takes the matrices of the blocks, AdamW what it is not made for."""
-    if config.optimizer == "adamw":
+    """As `config.optimizer` names it. Muon takes the matrices of the blocks, AdamW what it is not made for: an adapter's
+    too, whose products with each other count, not they themselves."""
+    matrices = [] if config.optimizer == "adamw" else block_matrices(model)
+    if not matrices:
         return build_adamw(model, config)
-    matrices = block_matrices(model)
     muon = Muon(
         matrices,
         lr=config.learning_rate,
@@ -74,7 +76,7 @@ def block_matrices(model: Transformer) -> list[Matrix]:
     return [
         Matrix(weight, parts.get(name.split(".", 1)[1], (len(weight),)))
         for name, weight in model.blocks.named_parameters()
-        if weight.ndim == 2 and weight.requires_grad
+        if weight.ndim == 2 and weight.requires_grad and not is_adapter(name)
     ]
 
 
