@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import os
 import random
-import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -19,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from app.canned_artifacts import copy_artifacts, told_events, train_tokens
+from app.canned_files import write_events, write_record, write_status
 from app.canned_stories import Story, finished_runs, first_words
+from app.canned_tuning import write_tuning
 from engine.events import (
     ArtifactReady,
     CheckpointSaved,
@@ -32,23 +33,16 @@ from engine.events import (
     StepMetrics,
     TextSample,
     Validation,
-    encode,
 )
 from engine.model.sizing import estimate
 from engine.stages import pretrain
 from engine.store.files import write_json
-from engine.store.run_folder import RunFolder, RunRecord, Status
+from engine.store.run_folder import RunFolder
 from engine.store.workspace import Workspace, open_workspace
 
 STATES = ("empty", "running", "paused", "failed", "done")
+STORIES = ("first-words", "first-assistant")
 
-_TITLES = {
-    "world": "World",
-    "corpus": "Corpus",
-    "train_tokenizer": "Tokenizer",
-    "tokenize": "Tokenize",
-    "pretrain": "Pretrain",
-}
 _OUTPUTS = {"corpus": "corpus", "train_tokenizer": "tokenizer", "tokenize": "shards"}
 
 _SAMPLES = {
@@ -69,17 +63,23 @@ class Canned:
     folder: Path | None
 
 
-def build(root: Path, state: str = "running") -> Canned:
-    """Fills the folder `root` (new or empty) for one of STATES. Raises ValueError for any other state."""
-    if state not in STATES:
-        raise ValueError(f"unknown state {state!r}: one of {', '.join(STATES)}")
+def build(root: Path, state: str = "running", story: str = "first-words") -> Canned:
+    """Fills the folder `root` (new or empty) for one of STATES: of pretraining, or, for the story "first-assistant",
+    of the fine-tuning that follows it ("empty": the base is there, and nothing was tuned yet).
+
+    Raises ValueError for any other state or story.
+    """
+    for word, known in ((state, STATES), (story, STORIES)):
+        if word not in known:
+            raise ValueError(f"{word!r} is unknown: one of {', '.join(known)}")
     workspace = open_workspace(root)
-    if state == "empty":
+    if state == "empty" and story == "first-words":
         return Canned(workspace, None)
     copy_artifacts(workspace)
     now = datetime.now().astimezone()
-    for story in finished_runs():
-        write_run(workspace, story, now)
+    folders = {finished.name: write_run(workspace, finished, now) for finished in finished_runs()}
+    if story == "first-assistant":
+        return Canned(workspace, write_tuning(workspace, state, folders["first-words"], now))
     return Canned(workspace, write_run(workspace, first_words(state), now))
 
 
@@ -101,43 +101,14 @@ def write_run(workspace: Workspace, story: Story, now: datetime) -> Path:
         state = story.state if stage == "pretrain" else RunState.DONE
         run = RunFolder(folder / f"{index + 1}-{stage}")
         run.path.mkdir()
-        _write_record(run, story, stage, at)
+        write_record(run, stage, story.tables[stage], at)
         events = _pretrain(story) if stage == "pretrain" else _preparation(story, stage, seconds)
-        _write_events(run, [StateChanged(state="running"), *events, *_ending(story, stage, state, seconds)])
-        _write_status(run, state, story.reached if stage == "pretrain" else 0, seconds, at, live)
+        write_events(run, [StateChanged(state="running"), *events, *_ending(story, stage, state, seconds)])
+        write_status(run, state, story.reached if stage == "pretrain" else 0, seconds, at, live)
         if stage == "pretrain":
             write_json(run.path / "plan.json", _plan(story), durable=False)
         at += timedelta(seconds=seconds)
     return folder
-
-
-def _write_record(run: RunFolder, story: Story, stage: str, began: datetime) -> None:
-    record = RunRecord(
-        stage=stage,
-        title=_TITLES[stage],
-        config=story.tables[stage],
-        parents={},
-        seed=1,
-        began=began.isoformat(timespec="seconds"),
-        environment={"device": "cpu", "dtype": "bfloat16", "threads": 2},
-    )
-    write_json(run.path / "run.json", asdict(record), durable=False)
-
-
-def _write_events(run: RunFolder, events: list[Event]) -> None:
-    # One write, not one for each of thousands of events: this must stay quick enough for every page's tests.
-    run.events_path.write_text("".join(encode(event) + "\n" for event in events), encoding="utf-8")
-
-
-def _write_status(run: RunFolder, state: RunState, step: int, seconds: float, at: datetime, live: bool) -> None:
-    if live and not state.is_final:
-        run.write_status(state, step, seconds)
-        return
-    # A run that died says "running" and names a process that is gone: this one's id with another beginning.
-    claimed = RunState.RUNNING if state is RunState.DIED else state
-    beat = (at + timedelta(seconds=seconds)).timestamp()
-    status = Status(claimed, step, seconds, "", os.getpid(), 1.0, socket.gethostname(), beat)
-    write_json(run.path / "status.json", asdict(status), durable=False)
 
 
 def _preparation(story: Story, stage: str, seconds: float) -> Iterator[Event]:

@@ -69,7 +69,8 @@ def render(page: str, size: QSize, out: Path, folder: Path, state: str = "runnin
     from app.jobs.settings import Settings
     from app.main_window import MainWindow
 
-    told = canned.build(folder / "workspace", state)
+    story = getattr(Registry("app.pages").load(page), "CANNED", "first-words")
+    told = canned.build(folder / "workspace", state, story)
     settings = Settings(folder / "settings.ini")
     settings.reduce_motion = True
     desk = make_desk(settings, told.workspace)

@@ -17,11 +17,12 @@ _NARROWEST = 1e-4
 class MarkKind(StrEnum):
     HAND = "hand"
     ALARM = "alarm"
+    BEST = "best"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened at a step: a control turned by hand, or an alarm."""
+    """Something that happened at a step: a control turned by hand, an alarm, or the best so far."""
 
     step: float
     text: str

@@ -124,8 +124,16 @@ def paint_compact_frame(painter: QPainter, at: Geometry, p: Palette) -> None:
     painter.drawLine(QLineF(at.rect.left(), lid, at.rect.right(), lid))
 
 
+def paint_level(painter: QPainter, at: Geometry, value: float, p: Palette) -> None:
+    """A value that the lines are compared with; nothing for NaN."""
+    row = at.py(value)
+    if not math.isnan(row):
+        painter.setPen(dotted(p.text, 1.0))
+        painter.drawLine(QLineF(at.rect.left(), crisp(row), at.rect.right(), crisp(row)))
+
+
 def paint_marks(painter: QPainter, at: Geometry, link: ChartLink, p: Palette, *, named: bool) -> None:
-    """Controls turned by hand as dotted verticals, alarms as danger lines; `named` where there is room."""
+    """Controls turned by hand as dotted verticals, alarms and the best as lines; `named` where there is room."""
     painter.setFont(font(11))
     metrics = QFontMetricsF(painter.font())
     free = -math.inf
@@ -136,7 +144,7 @@ def paint_marks(painter: QPainter, at: Geometry, link: ChartLink, p: Palette, *,
         _paint_mark(painter, at, column, mark, p)
         width = metrics.horizontalAdvance(mark.text)
         if named and column > free:
-            color = p.danger if mark.kind is MarkKind.ALARM else p.muted
+            color = _mark_ink(mark, p)
             fits = column + 8 + width < at.rect.right()
             left = column + 8 if fits else column - 8 - width
             painter.fillRect(QRectF(left - 2, at.rect.top() - 7, width + 4, 14), QColor(p.surface))
@@ -144,13 +152,17 @@ def paint_marks(painter: QPainter, at: Geometry, link: ChartLink, p: Palette, *,
             painter.drawText(QPointF(left, at.rect.top() + 4), mark.text)
             free = left + width + 12
         if named:
-            ring = QPen(QColor(p.danger if mark.kind is MarkKind.ALARM else p.muted), 1.5)
+            ring = QPen(QColor(_mark_ink(mark, p)), 1.5)
             _ring(painter, QPointF(column, at.rect.top()), 3.0, ring, p.surface)
 
 
+def _mark_ink(mark: Mark, p: Palette) -> str:
+    return {MarkKind.ALARM: p.danger, MarkKind.BEST: p.ok}.get(mark.kind, p.muted)
+
+
 def _paint_mark(painter: QPainter, at: Geometry, column: float, mark: Mark, p: Palette) -> None:
-    alarm = mark.kind is MarkKind.ALARM
-    painter.setPen(QPen(QColor(p.danger), 1.5) if alarm else dotted(p.border))
+    solid = mark.kind is not MarkKind.HAND
+    painter.setPen(QPen(QColor(_mark_ink(mark, p)), 1.5) if solid else dotted(p.border))
     painter.drawLine(QLineF(column, at.rect.top(), column, at.rect.bottom()))
 
 

@@ -89,6 +89,7 @@ class MetricPlot(PointedPlot):
         self.traces = tuple(traces)
         self.log, self.compact, self.from_zero = log, compact, from_zero
         self.planned: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
+        self.level = math.nan
         self.shown = Shown()
         self.pace = RepaintPace(self.refresh, self)
         self._stale, self._fresh = True, False
@@ -138,6 +139,12 @@ class MetricPlot(PointedPlot):
         self.planned = (steps, values)
         self.data_changed()
 
+    def set_level(self, value: float) -> None:
+        """A value to compare with, as a stroke across the plot; NaN for none."""
+        if value != self.level and not (math.isnan(value) and math.isnan(self.level)):
+            self.level = value
+            self.data_changed()
+
     def refresh(self) -> None:
         """Thins what is in view, fits the y axis to it, and paints."""
         self._stale, self._fresh = False, True
@@ -147,6 +154,7 @@ class MetricPlot(PointedPlot):
         for place, trace in enumerate(self.traces):
             spans.append(self._show_trace(place, trace, low, high))
         spans.append(self._show_planned(low, high))
+        spans.append(np.array([self.level]))
         self._y = self._fit(np.concatenate(spans) if spans else np.empty(0))
         self.getPlotItem().vb.setRange(xRange=(low, high), yRange=self._y, padding=0)
         self._repaint_all()
@@ -256,6 +264,7 @@ class MetricPlot(PointedPlot):
             paint.paint_grid(painter, at, self.link, p)
         else:
             paint.paint_compact_frame(painter, at, p)
+        paint.paint_level(painter, at, self.level, p)
         painter.restore()
 
     def drawForeground(self, painter: QPainter, rect: QRectF) -> None:

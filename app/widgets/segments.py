@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QWidget
 
+from app.theme.icons import paint_icon
 from app.theme.palette import colors
 from app.theme.type import font
 from app.widgets.buttons import PaintedButton, paint_focus, shows_focus
+from app.widgets.progress_ring import paint_ring
 
 
 class Segments(QWidget):
@@ -28,11 +30,14 @@ class Segments(QWidget):
         layout.setSpacing(0)
         self._group = QButtonGroup(self)
         for index, name in enumerate(names):
-            segment = _Segment(name, small)
+            segment = self._make(index, name, small)
             self._group.addButton(segment, index)
             layout.addWidget(segment)
         self.set_current(current)
         self._group.idToggled.connect(self._on_toggled)
+
+    def _make(self, index: int, name: str, small: bool) -> _Segment:
+        return _Segment(name, small)
 
     def current(self) -> int:
         return self._group.checkedId()
@@ -90,8 +95,74 @@ class _Segment(PaintedButton):
             painter.setBrush(QColor(p.surface))
             painter.drawRoundedRect(QRectF(self.rect()), 5, 5)
         lit = self.isChecked() or self.underMouse()
-        painter.setPen(QColor(p.text if lit else p.muted) if self.isEnabled() else QColor(p.border))
-        painter.setFont(self._font(self.isChecked()))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
+        self._paint_content(painter, QColor((p.text if lit else p.muted) if self.isEnabled() else p.border))
         if shows_focus(self):
             paint_focus(painter, QRectF(self.rect()), p.accent, 5)
+
+    def _paint_content(self, painter: QPainter, ink: QColor) -> None:
+        painter.setPen(ink)
+        painter.setFont(self._font(self.isChecked()))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
+
+
+class Steps(Segments):
+    """Segments that are the steps of one way, each with its number or, in its place, how it is."""
+
+    def _make(self, index: int, name: str, small: bool) -> _Segment:
+        return _Step(index + 1, name, small)
+
+    def set_mark(self, index: int, mark: str, words: str = "", share: float = 0.0) -> None:
+        """mark: "" for the number alone, or one of MARKS. words: the tooltip, and what a screen reader adds.
+        share: how far it is, 0 to 1, while it is running."""
+        step = self._group.button(index)
+        assert isinstance(step, _Step)
+        step.set_mark(mark, words, round(share, 2))
+
+
+MARKS = {
+    "ready": ("", "ok"),
+    "problem": ("ph.warning", "warning"),
+    "failed": ("ph.warning-octagon", "danger"),
+    "running": ("ring", "accent"),
+    "paused": ("ph.pause", "warning"),
+    "done": ("ph.check-circle", "ok"),
+}
+
+
+class _Step(_Segment):
+    _MARK = 15
+
+    def __init__(self, number: int, name: str, small: bool) -> None:
+        super().__init__(name, small)
+        self._number, self._mark, self._share = number, "", 0.0
+
+    def set_mark(self, mark: str, words: str, share: float) -> None:
+        if (mark, share) != (self._mark, self._share):
+            self._mark, self._share = mark, share
+            self.update()
+        self.setToolTip(words)
+        self.setAccessibleName(f"{self._number}. {self.text()}{f': {words}' if words else ''}")
+
+    def sizeHint(self) -> QSize:
+        plain = super().sizeHint()
+        return QSize(plain.width() + self._MARK + 5, plain.height())
+
+    def _paint_content(self, painter: QPainter, ink: QColor) -> None:
+        icon, role = MARKS.get(self._mark, ("", "muted"))
+        box = QRectF(10, (self.height() - self._MARK) / 2, self._MARK, self._MARK)
+        color = QColor(getattr(colors(self), role)) if self.isEnabled() else ink
+        if icon == "ring":
+            paint_ring(painter, box.adjusted(1, 1, -1, -1), self._share, 0.0, color.name(), colors(self).border)
+        elif icon:
+            paint_icon(painter, box, icon, color.name(), bold=True)
+        else:
+            painter.setPen(QPen(color, 1.2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(box.adjusted(0.5, 0.5, -0.5, -0.5))
+            painter.setFont(font(10, weight=600))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(self._number))
+        painter.setPen(ink)
+        painter.setFont(self._font(self.isChecked()))
+        left = box.right() + 5
+        text = QRectF(left, 0, self.width() - left, self.height())
+        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, self.text())

@@ -1,0 +1,300 @@
+"""The page itself: follows the run of the feed, or offers to tune a base model; four steps in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from app.jobs.desk import Desk
+from app.pages._page import PageWidget
+from app.pages.finetune.bases import Base, list_bases
+from app.pages.finetune.compare_view import CompareView
+from app.pages.finetune.header import COMPARE, DATA, RUN, TEMPLATE, TuningHeader
+from app.pages.finetune.run_view import RunView
+from app.pages.finetune.tuning_run import TuningRun
+from app.widgets.banner_trouble import Remedies, banner_words
+from engine.errors import CutawayError
+from engine.events import Event, Resumed, RunState
+from engine.launch.local import RecipeRun
+from engine.store.files import read_json
+from engine.store.run_folder import Status
+
+STAGE = "sft"
+
+
+class FinetunePage(PageWidget):
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self.run = TuningRun()
+        self._index: int | None = None
+        self._new = True
+        self._bases: list[Base] = []
+        self.base: Base | None = None
+        self._on_screen = False
+        self._scale_after_resume = 1.0
+        self.header = TuningHeader(self)
+        self.run_view = RunView(self.run, desk)
+        self.compare_view = CompareView(self.run, desk)
+        self._stack = QStackedWidget()
+        for view in (QWidget(), QWidget(), self.run_view, self.compare_view):
+            self._stack.addWidget(view)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._stack)
+        self._connect()
+        self._build_actions()
+        self._on_reset(desk.feed.run)
+        self._on_runs()
+
+    def _connect(self) -> None:
+        desk, header = self._desk, self.header
+        desk.feed.reset.connect(self._on_reset)
+        desk.feed.rewound.connect(self._on_rewound)
+        desk.feed.events.connect(self._on_events)
+        desk.feed.status.connect(self._on_status)
+        desk.feed.told.connect(self._show_all)
+        desk.jobs.changed.connect(self._show_state)
+        desk.runs.changed.connect(self._on_runs)
+        header.chosen_run.connect(self._follow)
+        header.chosen_base.connect(self.begin_with)
+        header.steps.changed.connect(self.show_step)
+        header.pause.connect(desk.jobs.pause)
+        header.go_on.connect(desk.jobs.go_on)
+        header.stop.connect(desk.jobs.stop)
+        header.resume.connect(lambda: self._resume(1.0))
+        for view in (self.run_view, self.compare_view):
+            view.inspected.connect(desk.bus.inspect)
+
+    def _build_actions(self) -> None:
+        """What the command palette reaches."""
+        for text, keys, do in (
+            ("Data of the fine-tuning", "Alt+1", lambda: self.show_step(DATA)),
+            ("Template and mask", "Alt+2", lambda: self.show_step(TEMPLATE)),
+            ("Run of the fine-tuning", "Alt+3", lambda: self.show_step(RUN)),
+            ("Compare before and after", "Alt+4", lambda: self.show_step(COMPARE)),
+            ("Play all answers from step 0", "Ctrl+P", self._play),
+        ):
+            action = QAction(text, self)
+            action.setShortcut(QKeySequence(keys))
+            action.triggered.connect(lambda _=False, do=do: do())
+            self.addAction(action)
+
+    # What the window asks
+
+    def header_left(self) -> Sequence[QWidget]:
+        return self.header.left()
+
+    def header_right(self) -> Sequence[QWidget]:
+        return self.header.right()
+
+    def shown(self) -> None:
+        self._on_screen = True
+        self._desk.runs.watch(self, True)
+        self._on_runs()
+        self._show_state()
+        self._shown_view()
+
+    def hidden(self) -> None:
+        self._on_screen = False
+        self._desk.runs.watch(self, False)
+        self.compare_view.hidden()
+
+    def open(self, argument: Any) -> None:
+        """The folder of a run that was or can be tuned; "new" for another one."""
+        if isinstance(argument, Path):
+            if any(base.folder == argument for base in self._bases):
+                self.begin_with(argument)
+            else:
+                self._follow(argument)
+
+    # What a person does
+
+    def show_step(self, step: int) -> None:
+        """DATA, TEMPLATE, RUN or COMPARE."""
+        self.header.steps.set_current(step)
+        self._stack.setCurrentIndex(step)
+        self._shown_view()
+
+    def begin_with(self, folder: Path) -> None:
+        """Another fine-tuning, of the model in this folder."""
+        self.base = next((base for base in self._bases if base.folder == folder), None)
+        self._new = True
+        self._list()
+        self._show_state()
+
+    def _play(self) -> None:
+        self.show_step(COMPARE)
+        self.compare_view.looks.play_all()
+
+    def _follow(self, folder: Path) -> None:
+        try:
+            self._desk.feed.follow(folder)
+        except CutawayError as error:
+            self._desk.bus.error.emit(error)
+            return
+        self._new = self._index is None
+        self._list()
+        self._show_all()
+
+    def _go_on(self, factor: float) -> None:
+        if factor != 1.0:
+            self._desk.jobs.scale_learning_rate(self.run.scale * factor)
+        self._desk.jobs.go_on()
+
+    def _resume(self, factor: float) -> None:
+        """From the newest checkpoint, which restores the factor of that time: ours is set once it has."""
+        run = self._desk.feed.run
+        if run is None:
+            return
+        self._scale_after_resume = factor
+        try:
+            self._desk.jobs.resume(run)
+            self._desk.feed.wake()
+        except CutawayError as error:
+            self._desk.bus.error.emit(error)
+
+    # What the run tells
+
+    def _on_reset(self, run: RecipeRun | None) -> None:
+        self.run.clear()
+        self._index = self._desk.feed.stage_index(STAGE)
+        self._new = self._index is None
+        if run is not None and self._index is not None:
+            self.run.take(self._desk.feed.history(STAGE))
+            self._take_status(self._desk.feed.stage_status(self._index))
+            self._read_plan()
+        self.run_view.follow(run)
+        self.compare_view.follow()
+        self._list()
+        self._show_all()
+
+    def _on_events(self, index: int, _name: str, events: list[Event]) -> None:
+        if index != self._index:
+            return
+        self.run.take(events)
+        if any(isinstance(event, Resumed) for event in events) and self._is_mine():
+            factor, self._scale_after_resume = self._scale_after_resume, 1.0
+            if factor != 1.0:
+                self._desk.jobs.scale_learning_rate(self.run.scale * factor)
+        if self.run.plan is None:
+            self._read_plan()
+
+    def _on_rewound(self, index: int, _name: str, step: int) -> None:
+        if index == self._index:
+            self.run.rewind(step)
+            self._show_all()
+
+    def _on_status(self, index: int, status: Status) -> None:
+        if index == self._index:
+            self._take_status(status)
+
+    def _take_status(self, status: Status) -> None:
+        """Only what events cannot tell: that nobody writes any more, or that the end was reached."""
+        if status.state.is_final or not len(self.run.loss):
+            self.run.state = status.state
+
+    def _read_plan(self) -> None:
+        assert self._desk.feed.run is not None
+        assert self._index is not None
+        path = self._desk.feed.run.stage_folder(self._index).path / "plan.json"
+        if path.is_file():
+            try:
+                self.run.plan = read_json(path)
+            except CutawayError:
+                self.run.plan = None  # being written at this moment: the next event asks again
+
+    def _on_runs(self) -> None:
+        if not self._on_screen:
+            return
+        now = datetime.now().astimezone()
+        self._bases = list_bases(self._desk.workspace, self._desk.runs.summaries, now)
+        chosen = self.base.folder if self.base else None
+        self.base = next(
+            (base for base in self._bases if base.folder == chosen), self._bases[0] if self._bases else None
+        )
+        self._list()
+
+    # What is shown
+
+    def _list(self) -> None:
+        tuned = [s for s in self._desk.runs.summaries if any(line.title == "Fine-tune" for line in s.stages)]
+        run = self._desk.feed.run
+        shown = (self.base.folder if self.base else None) if self._new else (run.folder if run else None)
+        self.header.show_choice(tuned, self._bases, shown, new=self._new)
+
+    def _is_mine(self) -> bool:
+        """Whether the run in view is the one that the queue steers."""
+        job, run = self._desk.jobs.current, self._desk.feed.run
+        return job is not None and run is not None and job.run.folder == run.folder
+
+    def _shown_view(self) -> None:
+        view = self._stack.currentWidget()
+        if view is self.run_view:
+            self.run_view.shown()
+        elif view is self.compare_view:
+            self.compare_view.shown()
+
+    def _show_all(self) -> None:
+        if self._on_screen:
+            self._show_state()
+            self.run_view.changed()
+            self.compare_view.changed()
+
+    def _show_state(self) -> None:
+        mine = self._is_mine() and not self._new
+        state = self._state(mine)
+        self.header.show_state(None if self._new else state, mine=mine)
+        self._mark_steps(state)
+        remedies = Remedies(
+            self._go_on,
+            self._resume,
+            can_go_on=mine and state is RunState.PAUSED,
+            can_resume=not mine and state in (RunState.STOPPED, RunState.FAILED, RunState.DIED),
+        )
+        self.run_view.show_banner(banner_words(self.run, remedies, self._stage_before()))
+
+    def _mark_steps(self, state: RunState) -> None:
+        steps = self.header.steps
+        if self._new:
+            for step in (RUN, COMPARE):
+                steps.set_mark(step, "", "not begun")
+            return
+        steps.set_mark(DATA, "done", "told")
+        steps.set_mark(TEMPLATE, "done", "settled")
+        steps.set_mark(RUN, _MARKS.get(state, "running"), state.value, self.run.share or 0.0)
+        answered = bool(self.run.answers)
+        steps.set_mark(COMPARE, ("done" if state is RunState.DONE else "ready") if answered else "", "")
+
+    def _state(self, mine: bool) -> RunState:
+        """The queue knows first that a run is stopping."""
+        job = self._desk.jobs.current
+        if mine and job is not None and job.state is RunState.STOPPING and not self.run.state.is_final:
+            return RunState.SAVING if self.run.state is RunState.SAVING else RunState.STOPPING
+        return self.run.state
+
+    def _stage_before(self) -> str:
+        """The title of the stage at work before fine-tuning; "" once that has begun."""
+        run = self._desk.feed.run
+        if run is None or self._index is None or self.run.state is not RunState.WAITING:
+            return ""
+        for index in range(self._index):
+            state = self._desk.feed.stage_status(index).state
+            if not state.is_final and state is not RunState.WAITING:
+                return str(run.recipe.stages[index].module.TITLE)
+        return ""
+
+
+_MARKS = {
+    RunState.WAITING: "",
+    RunState.PAUSED: "paused",
+    RunState.STOPPED: "paused",
+    RunState.DONE: "done",
+    RunState.FAILED: "failed",
+    RunState.DIED: "problem",
+}
