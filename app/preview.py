@@ -44,13 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     from app.canned import STATES
 
-    pages = Registry("app.pages").names()
+    registry = Registry("app.pages")
+    pages = registry.names()
+    own = [state for name in pages for state in getattr(registry.load(name), "PREVIEWS", {})]
     parser = argparse.ArgumentParser(prog="python -m app.preview", description="Renders a page to a picture.")
     parser.add_argument("page", choices=pages)
     parser.add_argument("--theme", choices=("light", "dark"), default="light")
     parser.add_argument("--size", type=_size, default=QSize(1440, 900), metavar="WxH")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.png")
-    parser.add_argument("--state", choices=STATES, default="running")
+    parser.add_argument("--state", choices=(*STATES, *own), default="running")
     return parser.parse_args(argv)
 
 
@@ -63,14 +65,19 @@ def _size(text: str) -> QSize:
 
 def render(page: str, size: QSize, out: Path, folder: Path, state: str = "running") -> bool:
     """Builds the window on a workspace below `folder`, lets it settle and grabs it. False when `out` cannot be
-    written. The theme is the application's."""
+    written. The theme is the application's. A page's module may name states of its own in PREVIEWS, each with the
+    canned run that it stands on."""
     from app import canned
     from app.jobs.desk import make_desk
     from app.jobs.settings import Settings
     from app.main_window import MainWindow
 
-    story = getattr(Registry("app.pages").load(page), "CANNED", "first-words")
-    told = canned.build(folder / "workspace", state, story)
+    module = Registry("app.pages").load(page)
+    told = canned.build(
+        folder / "workspace",
+        getattr(module, "PREVIEWS", {}).get(state, state),
+        getattr(module, "CANNED", "first-words"),
+    )
     settings = Settings(folder / "settings.ini")
     settings.reduce_motion = True
     desk = make_desk(settings, told.workspace)

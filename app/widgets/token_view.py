@@ -186,6 +186,11 @@ class TokenView(QAbstractScrollArea):
     def sizeHint(self) -> QSize:
         return QSize(400, 120 if self._scrolling else self.content_height(max(self.width(), 200)))
 
+    def minimumSizeHint(self) -> QSize:
+        """A view that does not scroll may be as low as one line."""
+        least = super().minimumSizeHint()
+        return least if self._scrolling else QSize(least.width(), self._painter.measures().line_height + 2 * _MARGIN)
+
     def token_rect(self, index: int) -> QRect:
         """Where token `index` stands, in viewport coordinates; empty when there is no such token."""
         return self._token_rect(index).translated(self._origin()).toAlignedRect()

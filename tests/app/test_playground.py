@@ -200,18 +200,18 @@ def test_typing_over_a_selection_replaces_it(page, qtbot):
 
 def test_everything_follows_the_text_while_it_is_typed(page, qtbot):
     write(page, qtbot, text="Mira Toll ")
-    page.text.suggest(["Mira Toll was born in"])
+    page.text.suggestions.offer(["Mira Toll was born in"])
     area, panel = page.text.area, page.candidates
     qtbot.mouseClick(page.text.new, Qt.MouseButton.LeftButton)
     assert area.is_editing
     assert page.session.text == ""
-    assert page.text._suggestions.isVisibleTo(page.text)
+    assert page.text.suggestions.isVisibleTo(page.text)
     assert not page.text.new.isEnabled()
     qtbot.keyClicks(area.editor, "Hugo")
     qtbot.waitUntil(lambda: len(page.session.tokens) == 4 and page.session.next is not None, timeout=5_000)
     assert panel._title.text() == "Next token after “Hugo”"
     assert page.text.meter.accessibleName() == "Context: 4 of 32 tokens"
-    assert not page.text._suggestions.isVisibleTo(page.text)
+    assert not page.text.suggestions.isVisibleTo(page.text)
     qtbot.keyClicks(area.editor, " was")
     qtbot.waitUntil(lambda: len(page.session.tokens) == 8 and page.session.next is not None, timeout=5_000)
     assert area.is_editing
@@ -219,7 +219,7 @@ def test_everything_follows_the_text_while_it_is_typed(page, qtbot):
     qtbot.keyClick(area.editor, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClick(area.editor, Qt.Key.Key_Delete)
     assert page.session.text == ""
-    assert page.text._suggestions.isVisibleTo(page.text)
+    assert page.text.suggestions.isVisibleTo(page.text)
     page.text.take_back()  # all that was typed since New is one change
     page.text.take_back()
     assert page.session.text.startswith("Mira Toll ")

@@ -13,6 +13,8 @@ ICON = "ph.chat-teardrop-dots"
 ORDER = 100
 STAGES = ()
 SHORTCUT = "Ctrl+0"
+# Of `app.preview`, beside those of the canned runs.
+PREVIEWS = {"chat": "done", "chat-long": "done", "chat-sent": "done", "chat-empty": "done"}
 
 
 def build(desk: Desk) -> PageWidget:

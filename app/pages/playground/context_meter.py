@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.pages.playground.session import Session
+from app.pages.playground.text import cache_words, milliseconds_a_token
 from app.theme.palette import Palette, colors
 from app.theme.type import font
 
@@ -28,6 +32,17 @@ class ContextMeter(QWidget):
             self._typed, self._written, self._length, self._words = typed, written, length, words
             self.setAccessibleName(f"Context: {self._share_words()}")
             self.update()
+
+    def follow(self, session: Session, written: int) -> None:
+        """What the text of the session takes; `written` of its tokens are the model's."""
+        facts, tokens = session.facts, session.tokens
+        words: list[str] = []
+        if facts is not None and tokens:
+            words.append(f"cache {cache_words(len(tokens), facts)}")
+            pace = milliseconds_a_token(tokens)
+            words += [] if math.isnan(pace) else [f"{pace:.1f} ms a token"]
+        if not session.draft:  # how many tokens that is, the model's tokenizer says in a moment
+            self.show_use(len(tokens) - written, written, facts.context_length if facts else 0, tuple(words))
 
     def sizeHint(self) -> QSize:
         return QSize(300, 40)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSpinBox, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from app.pages.playground.session import Session
 from app.theme.type import L, S, font
 from app.widgets.bar import Bar
 from app.widgets.label import Hairline, Label
 from app.widgets.panel import Panel
+from app.widgets.segments import Segments
 from app.widgets.slider import Dial, Slider
 from engine.generation.sampling import SamplingConfig
 
@@ -52,6 +53,10 @@ class ControlsPanel(Panel):
         self.penalty = _real(1, 3, sampling.repetition_penalty, 0.05)
         self.seed = _whole(0, _SEEDS, sampling.seed)
         self.max_tokens = _whole(1, 2000, session.max_tokens)
+        self.adapter = Segments(["On", "Off"], small=True)
+        self.adapter.setAccessibleName("Adapter")
+        self._adapter_words = Label(role="muted", size=11)
+        self._adapter = self._adapter_row()
         self._entropy = Label(role="muted")
         self._entropy_now = Label(weight=600)
         self._bar = Bar(height=3, width=WIDTH - 32)
@@ -62,6 +67,7 @@ class ControlsPanel(Panel):
     def _build(self) -> None:
         fields = SamplingConfig.model_fields
         self.body.setSpacing(_GAP)
+        self.body.addWidget(self._adapter)
         for dial, name in ((self.temperature, "temperature"), (self.top_p, "top_p")):
             dial.setToolTip(str(fields[name].description))
             self.body.addWidget(dial)
@@ -85,6 +91,30 @@ class ControlsPanel(Panel):
         ends.addWidget(self._most)
         self.body.addLayout(ends)
         self.body.addStretch(1)
+
+    def _adapter_row(self) -> QWidget:
+        """Hidden unless the model is a base with an adapter."""
+        box = QWidget()
+        box.setToolTip("What fine-tuning added, switched on and off while you look. The last answer is given again.")
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, _GAP)
+        column.setSpacing(_GAP)
+        row = QHBoxLayout()
+        row.addWidget(Label("Adapter"))
+        row.addStretch(1)
+        row.addWidget(self.adapter)
+        column.addLayout(row)
+        column.addWidget(self._adapter_words)
+        column.addSpacing(_GAP)
+        column.addWidget(Hairline())
+        box.hide()
+        return box
+
+    def _show_adapter(self) -> None:
+        session = self._session
+        self._adapter.setVisible(session.facts is not None and session.facts.adapter)
+        self.adapter.set_current(0 if session.adapter else 1)
+        self._adapter_words.setText("the tuned model answers" if session.adapter else "the base model answers, untuned")
 
     def _entropy_row(self) -> QWidget:
         row = QWidget()
@@ -110,6 +140,8 @@ class ControlsPanel(Panel):
         ):
             changed.connect(lambda _: self._session.set_sampling(self.sampling()))
         self.max_tokens.valueChanged.connect(lambda count: setattr(self._session, "max_tokens", count))
+        self.adapter.changed.connect(lambda choice: self._session.set_adapter(choice == 0))
+        self._session.changed.connect(self._show_adapter)
         self._session.looked.connect(self.update_entropy)
         self._session.changed.connect(self.update_entropy)
         self.update_entropy()
@@ -123,6 +155,10 @@ class ControlsPanel(Panel):
             repetition_penalty=round(self.penalty.value(), 4),
             seed=self.seed.value(),
         )
+
+    def next_seed(self) -> None:
+        """Another draw, as long as there is one: at temperature 0 every seed gives the same."""
+        self.seed.setValue(self.seed.value() % _SEEDS + 1)
 
     def update_entropy(self) -> None:
         distribution, facts = self._session.in_view, self._session.facts

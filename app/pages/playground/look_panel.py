@@ -121,7 +121,7 @@ class LookPanel(QWidget):
             return
         if self._ticket is not None:
             self._ticket.cancel()
-        query = look(session.source.place, session.ids)
+        query = look(session.source.place, session.ids, session.adapter)
         self._ticket = self._engine.ask(query, self._take, self._done, self._failed)
 
     def _take(self, item: object) -> None:

@@ -24,7 +24,8 @@ _PROMPT_WORDS = 5
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the page says about the model that answered. cache_bytes: of keys and values, for one token."""
+    """What the page says about the model that answered. cache_bytes: of keys and values, for one token. chats: it has
+    a chat template. adapter: it is a base with an adapter, which can be switched off."""
 
     label: str
     step: int
@@ -35,6 +36,8 @@ class ModelFacts:
     n_head: int
     cache_bytes: int
     note: str
+    chats: bool = False
+    adapter: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ class Looks:
 @dataclass(frozen=True)
 class Ask:
     """What to do. typed: text behind the tokens `ids`. forced: a token to put behind that, None for none.
-    count: how many tokens to write, 0 for none. start: index of the first of them in its reply."""
+    count: how many tokens to write, 0 for none. start: index of the first of them in its reply. adapter: whether a
+    model's adapter works. whole: this is the answer of a conversation, which ends where the model's view is full rather
+    than let its beginning go, and nothing comes behind its end."""
 
     ids: tuple[int, ...]
     typed: str
@@ -69,60 +74,103 @@ class Ask:
     sampling: SamplingConfig
     count: int
     start: int
+    adapter: bool = True
+    whole: bool = False
 
 
 def continue_text(place: Source, ask: Ask) -> Query:
     """Yields Understood, then each GeneratedToken, then the Distribution of what could come after them."""
 
     def query(side: EngineSide) -> Iterator[object]:
-        from engine.generation.decoder import generate, next_token
-
         loaded = side.model(place)
-        encode = loaded.tokenizer.encode if ask.ids else loaded.tokenizer.prompt
-        added = encode(ask.typed) if ask.typed else []
-        added += [ask.forced] if ask.forced is not None else []
-        yield Understood(facts_of(loaded), _tokens(loaded, added))
-        view = [*ask.ids, *added]
-        if ask.count:
-            for token in generate(loaded, list(view), ask.sampling, ask.count, candidates=CANDIDATES, start=ask.start):
-                view.append(token.token_id)
-                yield token
-        yield next_token(loaded, view, ask.sampling, CANDIDATES)
+        yield from under_adapter(loaded, ask.adapter, _continued(loaded, ask))
 
     return query
 
 
-def predict(place: Source, ids: Sequence[int], sampling: SamplingConfig) -> Query:
+def _continued(loaded: LoadedModel, ask: Ask) -> Iterator[object]:
+    from engine.generation.decoder import generate, next_token
+
+    encode = loaded.tokenizer.encode if ask.ids else loaded.tokenizer.prompt
+    added = encode(ask.typed) if ask.typed else []
+    added += [ask.forced] if ask.forced is not None else []
+    yield Understood(facts_of(loaded), in_words(loaded, added))
+    view = [*ask.ids, *added]
+    count, ends = ask.count, frozenset[int]()
+    if ask.whole:
+        from engine.tokenizer.chat_template import template_of
+
+        count = min(count, loaded.model.config.context_length - len(view))
+        ends = template_of(loaded.tokenizer, loaded.chat_template).end_ids
+    if count > 0:
+        for token in generate(loaded, list(view), ask.sampling, count, candidates=CANDIDATES, start=ask.start):
+            view.append(token.token_id)
+            yield token
+            if ask.whole and token.token_id in ends:
+                return
+    yield next_token(loaded, view, ask.sampling, CANDIDATES)
+
+
+def predict(place: Source, ids: Sequence[int], sampling: SamplingConfig, adapter: bool = True) -> Query:
     """Yields the one Distribution after `ids`."""
 
     def query(side: EngineSide) -> Iterator[object]:
-        from engine.generation.decoder import next_token
-
-        yield next_token(side.model(place), list(ids), sampling, CANDIDATES)
+        loaded = side.model(place)
+        yield from under_adapter(loaded, adapter, _predicted(loaded, ids, sampling))
 
     return query
 
 
-def look(place: Source, ids: Sequence[int]) -> Query:
+def _predicted(loaded: LoadedModel, ids: Sequence[int], sampling: SamplingConfig) -> Iterator[object]:
+    from engine.generation.decoder import next_token
+
+    yield next_token(loaded, list(ids), sampling, CANDIDATES)
+
+
+def look(place: Source, ids: Sequence[int], adapter: bool = True) -> Query:
     """Yields the Looks of every head at the tokens."""
 
     def query(side: EngineSide) -> Iterator[object]:
-        from app.pages.playground.head_kinds import head_kinds
-        from app.widgets.attention_mosaic_image import levels_of
-        from engine.interpret.attention import attention_maps
-
         loaded = side.model(place)
-        maps = attention_maps(loaded, list(ids), LOOK_TOKENS)
-        yield Looks(
-            tokens=_tokens(loaded, maps.token_ids),
-            weights=maps.weights,
-            levels=levels_of(maps.weights),
-            kinds=head_kinds(maps.weights, maps.token_ids),
-            left_out=maps.left_out,
-            facts=facts_of(loaded),
-        )
+        yield from under_adapter(loaded, adapter, _looked(loaded, ids))
 
     return query
+
+
+def _looked(loaded: LoadedModel, ids: Sequence[int]) -> Iterator[object]:
+    from app.pages.playground.head_kinds import head_kinds
+    from app.widgets.attention_mosaic_image import levels_of
+    from engine.interpret.attention import attention_maps
+
+    maps = attention_maps(loaded, list(ids), LOOK_TOKENS)
+    yield Looks(
+        tokens=in_words(loaded, maps.token_ids),
+        weights=maps.weights,
+        levels=levels_of(maps.weights),
+        kinds=head_kinds(maps.weights, maps.token_ids),
+        left_out=maps.left_out,
+        facts=facts_of(loaded),
+    )
+
+
+def under_adapter(loaded: LoadedModel, on: bool, stream: Iterator[object]) -> Iterator[object]:
+    """The same items, each worked out with the model's adapter on or off. Between two of them it is as it was, since
+    the model may be in training, or be asked by another page."""
+    if not getattr(loaded, "adapter", False):
+        yield from stream
+        return
+    from engine.model.lora import is_enabled, set_enabled
+
+    while True:
+        was = is_enabled(loaded.model)
+        set_enabled(loaded.model, on)
+        try:
+            item = next(stream, None)
+        finally:
+            set_enabled(loaded.model, was)
+        if item is None:
+            return
+        yield item
 
 
 def suggest(run: Path) -> Query:
@@ -157,10 +205,13 @@ def facts_of(loaded: LoadedModel) -> ModelFacts:
         n_head=config.n_head,
         cache_bytes=2 * config.n_layer * config.n_kv_head * config.head_dim * element,
         note=loaded.note,
+        chats=loaded.chat_template is not None,
+        adapter=getattr(loaded, "adapter", False),
     )
 
 
-def _tokens(loaded: LoadedModel, ids: Sequence[int]) -> tuple[tuple[int, bytes, str], ...]:
+def in_words(loaded: LoadedModel, ids: Sequence[int]) -> tuple[tuple[int, bytes, str], ...]:
+    """(id, bytes, text of the token alone) of each."""
     tokenizer = loaded.tokenizer
     return tuple(
         (

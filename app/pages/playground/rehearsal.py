@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pages._page import PageWidget
+from app.pages.playground.arrangement import CHAT, LOOK
 from app.pages.playground.head_kinds import head_kinds
-from app.pages.playground.page import LOOK, PlaygroundPage
+from app.pages.playground.page import PlaygroundPage
 from app.pages.playground.queries import Looks, ModelFacts
 from app.pages.playground.session import Session
 from app.pages.playground.sources import ModelSource
 from app.pages.playground.text import Drawn, TextToken
+from app.pages.playground.turns import Turn
 from app.widgets.attention_mosaic_image import levels_of
 from engine.errors import CutawayError
 from engine.generation.distribution import describe
@@ -37,12 +39,23 @@ _LOOKED_AT = (
     "Mira", " Toll", " was", " born", " in", " Anvik", ".", " She", " keeps", " a", " fox", ".", " Mira", " Toll",
     " was", " born", " in",
 )  # fmt: skip
+CHATS = ("chat", "chat-long", "chat-sent", "chat-empty")
+_SAID = (
+    ("user", "Where does Mira Toll live?"), ("assistant", "Mira Toll lives in Anvik."),
+    ("user", "And what does she keep?"), ("assistant", "She keeps a grey fox."),
+    ("user", "Who is her best friend?"), ("assistant", "Her best friend is Ivo Lind."),
+)  # fmt: skip
+_QUESTIONS = ("Where was Oren Vask born?", "What does Tilda Roe work as?", "Which pet does Ivo Lind keep?")
+_SHARES = (0.93, 0.99, 0.97, 0.88, 0.998, 0.91, 0.62, 0.99)
 _PICKED = len(_TYPED) + 13
 
 
 def rehearse(page: PageWidget, state: str) -> None:
     """Called by `app.preview` once the page has settled."""
     if not isinstance(page, PlaygroundPage) or state == "empty":
+        return
+    if state in CHATS:
+        _talk(page, state)
         return
     _answer(page.session, writing=state == "running")
     page.model.clear()
@@ -59,8 +72,9 @@ def rehearse(page: PageWidget, state: str) -> None:
         )
 
 
-def _facts() -> ModelFacts:
-    return ModelFacts("first-words, step 600", 600, "", _VOCAB, 128, _LAYERS, _HEADS, 6144, "")
+def _facts(*, chats: bool = False) -> ModelFacts:
+    name = "first-assistant, step 240" if chats else "first-words, step 600"
+    return ModelFacts(name, 600, "", _VOCAB, 128, _LAYERS, _HEADS, 6144, "", chats, chats)
 
 
 def _answer(session: Session, *, writing: bool) -> None:
@@ -78,6 +92,55 @@ def _answer(session: Session, *, writing: bool) -> None:
     session.replaced.emit()
     session.select(_PICKED)
     session.changed.emit()
+
+
+def _talk(page: PlaygroundPage, state: str) -> None:
+    """A conversation with an assistant; "chat-long": its beginning is out of view."""
+    session = page.session
+    session.source = ModelSource("first-assistant", "step 240", Path("step-000240"), Path("first-assistant"))
+    session.facts = _facts(chats=True)
+    page.show_mode(CHAT)
+    page.model.clear()
+    page.model.add("first-assistant", "step 240")
+    page.chat.suggestions.offer(_QUESTIONS)
+    if state == "chat-empty":
+        session.changed.emit()
+        return
+    left_out = 2 if state == "chat-long" else 0
+    random = np.random.default_rng(3)
+    said = _SAID if left_out else _SAID[:4]
+    turns = [Turn(*turn, sent=False) for turn in said[:left_out]]
+    session.tokens = [_mark("<|end|>")]
+    for role, text in said[left_out:]:
+        session.tokens.append(_mark(f"<|{role}|>"))
+        first = len(session.tokens)
+        words = [word if place == 0 else f" {word}" for place, word in enumerate(text[:-1].split())] + [text[-1]]
+        for place, word in enumerate(words):
+            if role == "assistant":
+                row = _row(random, word, _SHARES[place])
+                names = [*(name for name, _ in row), *(f" w{index}" for index in range(_VOCAB))]
+                session.tokens.append(_token(session, place, word, _logits(row), names))
+            else:
+                session.tokens.append(TextToken(place, word.encode(), word))
+        session.tokens.append(_end(session, random) if role == "assistant" else _mark("<|end_turn|>"))
+        turns.append(Turn(role, text, first, len(session.tokens)))
+    session.turns = (*turns[:-1], Turn("assistant", "", turns[-1].first))
+    session.replaced.emit()
+    session.select(len(session.tokens) - 1)
+    page.chat.show_sent.setChecked(state == "chat-sent")
+    session.changed.emit()
+
+
+def _mark(name: str) -> TextToken:
+    return TextToken(_VOCAB, b"", name)
+
+
+def _end(session: Session, random: np.random.Generator) -> TextToken:
+    row = _row(random, "<|end_turn|>", 0.985)
+    names = [*(name for name, _ in row), *(f" w{index}" for index in range(_VOCAB))]
+    token = _token(session, 9, "<|end_turn|>", _logits(row), names)
+    token.data = b""
+    return token
 
 
 def _token(session: Session, index: int, text: str, logits: NDArray[np.float32], names: list[str]) -> TextToken:

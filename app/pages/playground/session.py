@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.jobs.engine_thread import EngineThread
-from app.jobs.query import Ticket
+from app.jobs.query import Query, Ticket
 from app.pages.playground.queries import Ask, ModelFacts, Understood, continue_text, predict
 from app.pages.playground.sources import ModelSource
 from app.pages.playground.text import (
@@ -21,6 +21,7 @@ from app.pages.playground.text import (
     typed,
     written,
 )
+from app.pages.playground.turns import Turn
 from engine.errors import CutawayError
 from engine.generation.distribution import Distribution
 from engine.generation.sampling import SamplingConfig
@@ -34,12 +35,23 @@ _FLUSH_MS = 30
 _RESTART_MS = 150
 _BLANK_MS = 150
 _UNDO_STEPS = 50
-_FINISHES = {"end": "The model ended the document here.", "stop": "A stop text was reached."}
+FINISHES = {"end": "The model ended the document here.", "stop": "A stop text was reached."}
+
+
+class State(NamedTuple):
+    """What Undo brings back."""
+
+    tokens: list[TextToken]
+    draft: str
+    turns: tuple[Turn, ...]
+    unread: bool
 
 
 class Session(QObject):
     """tokens: the text as the model sees it; draft: what was typed behind it and is not read yet.
+    turns: of whom which tokens are, when it is a conversation (`Dialogue`). adapter: whether a model's adapter works.
     selected: index of a token whose making is looked at, None for what comes next. sampling, max_tokens: settings.
+    finishes: what is said when writing ended. whole: an answer never slides out of view.
 
     replaced(): another text. appended(first index): tokens came. changed(): writing began or ended, facts came.
     looked(): another distribution is in view. tuned(): the settings are other ones. trouble(CutawayError | None).
@@ -53,11 +65,15 @@ class Session(QObject):
     tuned = Signal()
     trouble = Signal(object)
     noted = Signal(str)
+    finishes: Mapping[str, str] = FINISHES
+    whole = False
 
     def __init__(self, engine: EngineThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.tokens: list[TextToken] = []
         self.draft = ""
+        self.turns: tuple[Turn, ...] = ()
+        self.adapter = True
         self.source: ModelSource | None = None
         self.facts: ModelFacts | None = None
         self.sampling = DEFAULT_SAMPLING
@@ -73,7 +89,8 @@ class Session(QObject):
         self._forced: tuple[Distribution, int] | None = None
         self._viewed: tuple[Distribution, SamplingConfig, Distribution] | None = None
         self._fresh: list[TextToken] = []
-        self._past: list[tuple[list[TextToken], str]] = []
+        self._past: list[State] = []
+        self._unread = False  # the model has not seen the turns as they are now
         self._typing = False  # what is being typed is one change to Undo
         self._flush_timer = self._timer(_FLUSH_MS, self._flush)
         self._restart_timer = self._timer(_RESTART_MS, self._restart)
@@ -129,14 +146,21 @@ class Session(QObject):
             self.changed.emit()
             self.look_ahead()
         elif source is None or self.source is None or source.key != self.source.key or source.run != self.source.run:
-            text = joined(self.tokens[: len(self.tokens) - reply_index(self.tokens)]) + self.draft
-            if len(text) != len(self.text):
-                self._remember()
+            before = self._state
             self.source, self.facts = source, None
-            self._set([], text)
+            if self._begin_with_what_was_typed():
+                self._past.append(before)
         else:
             self.source = source
             self.changed.emit()
+
+    def _begin_with_what_was_typed(self) -> bool:
+        """For another model. Whether anything had to go for it."""
+        text = joined(self.tokens[: len(self.tokens) - reply_index(self.tokens)]) + self.draft
+        gone = len(text) != len(self.text)
+        self._typing = self._typing and not gone
+        self._set([], text)
+        return gone
 
     def edit(self, text: str) -> None:
         """The whole text as it was edited. Tokens before the first change stay as they are."""
@@ -163,6 +187,25 @@ class Session(QObject):
             self._remaining = count or self.max_tokens
             self._ask(self._remaining)
 
+    def set_adapter(self, on: bool) -> None:
+        """With the adapter or without: what was answered last is answered again, with the same seed."""
+        if on == self.adapter:
+            return
+        self._halt()
+        self.adapter = on
+        self._ask_again()
+
+    def _ask_again(self) -> None:
+        count = reply_index(self.tokens)
+        if count and not self.draft:
+            self._remember()
+            self._set(self.tokens[:-count], "", ask=False)
+            self._remaining = count
+            self._ask(count)
+        else:
+            self.changed.emit()
+            self.look_ahead()
+
     def stop(self) -> None:
         """Ends writing at once; what has come stays."""
         if self._halt():
@@ -173,8 +216,7 @@ class Session(QObject):
         if self._past:
             self._halt()
             self._typing = False
-            tokens, draft = self._past.pop()
-            self._set(tokens, draft)
+            self._bring_back(self._past.pop())
 
     def force(self, token_id: int) -> None:
         """Puts another candidate where the distribution in view stands, and writes on from there."""
@@ -182,7 +224,7 @@ class Session(QObject):
         if prediction is not None and self.source is not None:
             self._halt()
             self._remember()
-            self._set(self.tokens[:place], "", ask=False)
+            self._cut(place)
             self._forced = prediction, token_id
             self._remaining = self.max_tokens
             self._ask(self._remaining)
@@ -193,7 +235,7 @@ class Session(QObject):
         if self.selected is not None and self.tokens[self.selected].prediction is None and self.source is not None:
             token = self.tokens[self.selected]
             self._peek = self._engine.ask(
-                predict(self.source.place, self.ids[: self.selected], self.sampling),
+                predict(self.source.place, self.ids[: self.selected], self.sampling, self.adapter),
                 lambda found: self._take_peek(token, found),
                 on_error=self.trouble.emit,
             )
@@ -222,12 +264,16 @@ class Session(QObject):
         self.trouble.emit(None)
         if count:
             self.noted.emit("")
+        self._ticket = self._engine.ask(self._question(count), self._take, self._done, self._failed)
+        self.changed.emit()
+
+    def _question(self, count: int) -> Query:
+        assert self.source is not None
         forced = self._forced[1] if self._forced else None
         start = 0 if self.draft else reply_index(self.tokens)
         start += forced is not None
-        ask = Ask(tuple(self.ids), self.draft, forced, self.sampling, count, start)
-        self._ticket = self._engine.ask(continue_text(self.source.place, ask), self._take, self._done, self._failed)
-        self.changed.emit()
+        ask = Ask(tuple(self.ids), self.draft, forced, self.sampling, count, start, self.adapter, whole=self.whole)
+        return continue_text(self.source.place, ask)
 
     def _restart(self) -> None:
         """Goes on from here with other settings."""
@@ -238,7 +284,10 @@ class Session(QObject):
             self._ask(self._remaining)
 
     def _take(self, item: object) -> None:
-        if isinstance(item, Understood):
+        if isinstance(item, ModelFacts):
+            self.facts = item
+            self.changed.emit()
+        elif isinstance(item, Understood):
             self._understand(item)
         elif isinstance(item, Distribution):
             self._flush()
@@ -254,7 +303,7 @@ class Session(QObject):
         self._remaining -= 1
         self._fresh.append(written(token, self._asked))
         if token.note or token.finish:
-            self.noted.emit(" ".join(part for part in (token.note, _FINISHES.get(token.finish, "")) if part))
+            self.noted.emit(" ".join(part for part in (token.note, self.finishes.get(token.finish, "")) if part))
         if not self._flush_timer.isActive():
             self._flush_timer.start()
 
@@ -304,6 +353,17 @@ class Session(QObject):
 
     def _set(self, tokens: list[TextToken], draft: str, *, ask: bool = True) -> None:
         self.tokens, self.draft = list(tokens), draft
+        self._show_change(ask)
+
+    def _cut(self, place: int) -> None:
+        """The text goes on anew from a token."""
+        self._set(self.tokens[:place], "", ask=False)
+
+    def _bring_back(self, state: State) -> None:
+        self.tokens, self.draft, self.turns, self._unread = list(state.tokens), state.draft, state.turns, state.unread
+        self._show_change(ask=True)
+
+    def _show_change(self, ask: bool) -> None:
         self.selected, self.next = None, None
         self.noted.emit("")
         self.replaced.emit()
@@ -313,9 +373,13 @@ class Session(QObject):
         # What the model expects comes in a moment as a rule: until then the bars stay, rather than go and come.
         self._blank_timer.start()
 
+    @property
+    def _state(self) -> State:
+        return State(list(self.tokens), self.draft, self.turns, self._unread)
+
     def _remember(self) -> None:
         self._typing = False
-        self._past.append((list(self.tokens), self.draft))
+        self._past.append(self._state)
         del self._past[:-_UNDO_STEPS]
 
     def _halt(self) -> bool:

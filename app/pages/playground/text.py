@@ -111,6 +111,12 @@ def after_edit(tokens: Sequence[TextToken], text: str) -> tuple[list[TextToken],
     return kept, data[position:].decode("utf-8", errors="replace")
 
 
+def shared(tokens: Sequence[TextToken], others: Sequence[tuple[int, bytes, str]]) -> int:
+    """How many tokens both begin with."""
+    pairs = zip(tokens, others, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0].token_id == pair[1][0], pairs))
+
+
 def make_room(tokens: Sequence[TextToken]) -> None:
     """Drops the oldest predictions beyond 64 MB; they can be asked for again."""
     held = [token for token in tokens if token.prediction is not None]

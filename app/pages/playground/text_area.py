@@ -59,6 +59,7 @@ class TextArea(QStackedWidget):
         self.editor.write_asked.connect(self.write_asked)
         self.editor.textChanged.connect(self._on_typed)
         self._text = ""
+        self._editable = True
         self._typing = False  # a person is in the middle of changing the text
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._rest.timeout.connect(self._tell_typed)
@@ -74,7 +75,7 @@ class TextArea(QStackedWidget):
         self.view.set_tokens([*chips, *_words(draft)])
         if not self._typing:  # never take away what a person is in the middle of
             self._set_editor(text)
-            self.setCurrentWidget(self.view if text else self.editor)
+            self.setCurrentWidget(self.view if text or not self._editable else self.editor)
 
     def append(self, first: int, chips: Sequence[TokenChip], text: str) -> None:
         """Tokens from index `first` on came, in the place of what was not read yet."""
@@ -90,9 +91,16 @@ class TextArea(QStackedWidget):
         self.setContentsMargins(0, 0, 0, max(self.height() - _EDGES, 0) % LINE)
         super().resizeEvent(event)
 
+    def set_editable(self, editable: bool) -> None:
+        """Else the text is only looked at. Call it before another text is shown."""
+        self._editable = editable
+        self._typing = self._typing and editable
+
     def edit(self, position: int, key: str = "", anchor: int | None = None) -> None:
         """Opens the editor with the caret at a character; anchor: the other end of what is selected.
         key: what was typed to get there; it replaces the selection."""
+        if not self._editable:
+            return
         self.editing.emit()
         if not self._typing:
             self._set_editor(self._text)
