@@ -33,8 +33,8 @@ class Joined(torch.optim.Optimizer):
 
 
 def build_optimizer(model: Transformer, config: TrainingConfig, precision: Precision) -> torch.optim.Optimizer:
-    """As `config.optimizer` names it. Muon takes the matrices of the blocks, AdamW what it is not made for: an adapter's
-    too, whose products with each other count, not they themselves."""
+    """As `config.optimizer` names it. Muon takes the matrices of the blocks, AdamW what it is not made for: adapters
+    too, whose products with each other count."""
     matrices = [] if config.optimizer == "adamw" else block_matrices(model)
     if not matrices:
         return build_adamw(model, config)
