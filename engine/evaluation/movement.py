@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
+from engine.model.lora import active_weight
 from engine.model.transformer import Transformer
 from engine.model.weights import weights
 
@@ -50,9 +51,19 @@ def how_far(model: Transformer, base: Mapping[str, Tensor]) -> tuple[tuple[str, 
     with torch.inference_mode():
         for name, weight in weights(model).items():
             if name in base:
-                parts.append(name.removesuffix(".weight"))
-                moved.append(_relative(weight, base[name]))
+                part = name.removesuffix(".weight")
+                parts.append(part)
+                moved.append(_relative(_with_adapter(model, part, weight), base[name]))
     return tuple(parts), tuple(moved)
+
+
+def _with_adapter(model: Transformer, part: str, weight: Tensor) -> Tensor:
+    """What the part computes with now: one that has an addition beside it is put together, one at a time."""
+    try:
+        module = model.get_submodule(part)
+    except AttributeError:
+        return weight  # a bias
+    return active_weight(module) if isinstance(module, (nn.Linear, nn.Embedding)) else weight
 
 
 def _relative(weight: Tensor, base: Tensor) -> float:

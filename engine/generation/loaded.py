@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from engine.errors import CutawayError
 from engine.model.config import ModelConfig
+from engine.store.files import read_json
 from engine.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from engine.store.checkpoint import Checkpoint
     from engine.tokenizer.tokenizer import Tokenizer
 
+BEST = "best.json"
 WEIGHTS = ("float32", "bfloat16", "int8")
 _STAGE_FOLDER = re.compile(r"(\d+)-.+")
 
@@ -65,14 +67,15 @@ def load_model(
     device: str = "auto",
     weights: str = "float32",
 ) -> LoadedModel:
-    """Loads the newest checkpoint that verifies, or the one named, for example "step-000500".
+    """Loads the newest checkpoint that verifies, or the one named, for example "step-000500"; of a finished fine-tuning
+    the best one.
 
     run_folder: a recipe's run, a stage's run, an imported model, or a checkpoint folder itself.
     weights: one of WEIGHTS, with which it writes on a CPU; others than float32 are read faster.
     Raises CutawayError when there is none, when it is damaged, or when its tokenizer is gone.
     """
     root, name = _checkpoints_of(run_folder)
-    found, note = _read(root, checkpoint or name)
+    found, note = _read(root, checkpoint or name or _best(root))
     from engine.device import choose_device
 
     target = choose_device(device)
@@ -126,6 +129,13 @@ def _checkpoints_of(folder: Path) -> tuple[Path, str | None]:
         "No stage of it has saved a checkpoint.",
         "Wait until Pretrain has saved one, or choose another run.",
     )
+
+
+def _best(root: Path) -> str | None:
+    """The one that a fine-tuning found to be its best; None where nothing says so, or where it is gone."""
+    told = root.parent / BEST
+    name = str(read_json(told).get("checkpoint")) if told.is_file() else None
+    return name if name is not None and (root / name / "manifest.json").is_file() else None
 
 
 def _read(root: Path, name: str | None) -> tuple[Checkpoint, str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
+from torch import Tensor
+
 from engine.batches.conversations import ConversationBatches, Fitted, fit, fixed_batches
 from engine.batches.packed import Batch, PackedBatches, validation_batches
 from engine.batches.token_shards import TokenShards
@@ -16,9 +18,12 @@ from engine.errors import CutawayError
 from engine.evaluation.exact_match import Answer
 from engine.evaluation.movement import StoredWeights
 from engine.events import Event, Notice, Progress, TuningCheck
-from engine.generation.loaded import LoadedModel, load_model
+from engine.generation.loaded import BEST, LoadedModel, load_model
 from engine.model.growing import with_tokens
+from engine.model.lora import attach, is_attached, load_lora, lora_weights, merge
+from engine.model.lora_config import LoraConfig
 from engine.model.transformer import Transformer
+from engine.model.weights import load_weights, weights
 from engine.pipeline.stage import Context
 from engine.stages import sft
 from engine.stages._training import TrainingRun
@@ -26,14 +31,13 @@ from engine.stages._tuning_data import Read, read_tokens, refuse_nothing_to_lear
 from engine.stages._tuning_looks import Best, Looks, answers_of_base, share
 from engine.store.artifact import making_artifact
 from engine.store.checkpoint import load_checkpoint
-from engine.store.files import read_json, sha256_json, write_json
+from engine.store.files import read_json, sha256_file, sha256_json, write_json
 from engine.tokenizer.chat_template import CHATML, ChatTemplate
 from engine.tokenizer.chat_tokens import with_chat_tokens
 from engine.tokenizer.tokenizer import Tokenizer, save_tokenizer
 from engine.training.tuning_plan import make_tuning_plan, row_length, text_rows
 
 _T = TypeVar("_T")
-BEST = "best.json"
 _BASE_ANSWERS = "base_answers.json"
 _LOOK_TOKENS = 16_384
 
@@ -174,8 +178,36 @@ class FineTuning(TrainingRun):
         )
 
     def new_model(self) -> Transformer:
-        model = with_tokens(self.base.model, self.plan.model.vocab_size, self.context.seed)
-        return with_dropout(model, self.config.dropout)
+        known = self.base.model.config.vocab_size
+        model = with_tokens(plain(self.base.model), self.plan.model.vocab_size, self.context.seed)
+        model = with_dropout(model, self.config.dropout)
+        if self.config.method == "lora":
+            attach(model, self.lora, self.context.seed, model.config.vocab_size - known)
+        return model
+
+    @property
+    def lora(self) -> LoraConfig:
+        config, layers = self.config, self.base.model.config.n_layer
+        last = layers if config.lora_last_layer is None else config.lora_last_layer + 1
+        return LoraConfig(
+            rank=config.rank,
+            alpha=config.alpha,
+            dropout=config.lora_dropout,
+            parts=config.lora_parts,
+            layers=(config.lora_first_layer, last),
+        )
+
+    def trained_groups(self) -> tuple[str, ...]:
+        return ("adapter",) if self.config.method == "lora" else ("model",)
+
+    def trained(self) -> dict[str, dict[str, Tensor]]:
+        return {"adapter": lora_weights(self.trainer.model)} if self.config.method == "lora" else super().trained()
+
+    def take_trained(self, tensors: dict[str, dict[str, Tensor]]) -> None:
+        if self.config.method == "lora":
+            load_lora(self.trainer.model, tensors["adapter"])
+        else:
+            super().take_trained(tensors)
 
     def begin(self) -> Iterator[Event]:
         self._look = self._looks()
@@ -200,9 +232,14 @@ class FineTuning(TrainingRun):
             base_answers=self.base_answers,
             answer_tokens=self.config.answer_tokens,
             labels=self.labels,
-            base=StoredWeights(self._base_checkpoint),
+            base=self._base_weights(),
             best=self.best,
         )
+
+    def _base_weights(self) -> StoredWeights | None:
+        """None where the base is an adapter itself, whose file does not hold them."""
+        folder = self._base_checkpoint
+        return StoredWeights(folder) if (folder / "model.safetensors").is_file() else None
 
     def evaluate(self) -> Iterator[Event]:
         for event in self._look.look(self.trainer, self.live):
@@ -240,7 +277,13 @@ class FineTuning(TrainingRun):
             "chat_template": self.template_source,
             "generation": self.base.generation,
             "best": asdict(self.best),
+            **(self._adapter_state() if self.config.method == "lora" else {}),
         }
+
+    def _adapter_state(self) -> dict[str, Any]:
+        folder = self._base_checkpoint
+        base = {"folder": self.context.relative(folder), "hash": sha256_file(folder / "manifest.json")}
+        return {"lora": self.lora.model_dump(mode="json"), "base": base}
 
     def go_on_from(self, folder: Path, saved: dict[str, Any]) -> Iterator[Event]:
         self.best = Best(**saved["best"])
@@ -252,6 +295,8 @@ class FineTuning(TrainingRun):
             "base": self.base.label,
             "base_folder": self.context.relative(self._base_checkpoint),
             "method": self.config.method,
+            "lora": self.lora.model_dump(mode="json") if self.config.method == "lora" else None,
+            "parameters_trained": sum(p.numel() for p in self.trainer.model.parameters() if p.requires_grad),
             "row_length": self.length,
             "text_rows": text_rows(self.settings, self.length, self.text is not None),
             "conversations": {
@@ -286,12 +331,20 @@ def some_of(items: Sequence[_T], most: int) -> list[_T]:
     return Random(0).sample(items, min(most, len(items)))
 
 
+def plain(model: Transformer) -> Transformer:
+    """The model itself, or one of its own with the adapter in its weights, where it has one."""
+    if not is_attached(model):
+        return model
+    merge(model)
+    whole = Transformer.empty(model.config)
+    load_weights(whole, weights(model))
+    return whole
+
+
 def with_dropout(model: Transformer, dropout: float) -> Transformer:
     """The same weights, trained with another share of activations dropped."""
     if model.config.dropout == dropout:
         return model
-    from engine.model.weights import load_weights, weights
-
     other = Transformer.empty(model.config.model_copy(update={"dropout": dropout}))
     load_weights(other, weights(model))
     return other
