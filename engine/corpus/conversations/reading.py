@@ -125,6 +125,8 @@ def _detect(path: Path, label: str, format: str, columns: Columns | None) -> tup
     if not rows:
         raise _nothing(label, [f"{item.source}: {item.reason}" for item in rejected])
     found = [(name, item) for name in names for item in FORMATS.load(name).recognise(values, columns)]
+    if not found and format != "auto":
+        found = _mostly_wrong(format, columns, values)
     if not found:
         raise _unknown(label, format, columns, values)
     if len(found) > 1:
@@ -133,6 +135,14 @@ def _detect(path: Path, label: str, format: str, columns: Columns | None) -> tup
     judged = (_converted(row, recognised) for row in rows)
     preview = [item for item in judged if isinstance(item, Conversation)]
     return Detected(name, recognised.reason, tuple(preview[:_PREVIEW]), label), recognised
+
+
+def _mostly_wrong(format: str, columns: Columns | None, values: Sequence[Any]) -> list[tuple[str, Recognised]]:
+    """A format that somebody named holds even if most rows are of another form: each of those is told."""
+    each = [FORMATS.load(format).recognise([value], columns) for value in values]
+    clear = [found[0] for found in each if len(found) == 1]
+    reason = f"You named this format; {len(clear)} of {len(values)} rows are in it."
+    return [(format, Recognised(reason, clear[0].convert))] if clear else []
 
 
 def _head(path: Path, label: str) -> tuple[list[Row], list[Rejected]]:
