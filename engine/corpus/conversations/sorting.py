@@ -107,11 +107,13 @@ class Sorter:
         if said in self._said:
             self.counts.duplicates += 1
             return f"The same as {self._said[said]}."
-        source, label, known = self._asked.get(question, ("", "", None))
-        if source and known != side:
+        if question not in self._asked:
+            return ""
+        source, label, known = self._asked[question]
+        if known != side:
             self.counts.duplicates += 1
             return f"The same question as {source}, which is held out."
-        if source and label != conversation.label:
+        if label != conversation.label:
             self.counts.contradicted += 1
             return f'The same text as {source}, which has the label "{label}", not "{conversation.label}".'
         return ""
