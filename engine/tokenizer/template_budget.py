@@ -9,11 +9,12 @@ from typing import Any
 
 TURNS = 200_000
 CHARACTERS = 4_000_000
-SECONDS = 10.0
+SECONDS = 2.0
 _LARGEST_NUMBER = 2**256
 _LARGEST_POWER = 256
 _WIDTH = re.compile(r"\d{4,}|%[^a-zA-Z%]*\*|\{[^{}]*\{")
-_LOOK_EVERY = 256
+_LOOK_EVERY = 64
+_PART = 16  # characters that a thing in a list counts for, beside its own
 
 
 class OverBudgetError(Exception):
@@ -33,7 +34,8 @@ class Meter:
         self._written = CHARACTERS + 8 * given
         self._largest = CHARACTERS + 8 * given
         self._made = 16 * (CHARACTERS + 8 * given)
-        self._until = time.thread_time() + SECONDS
+        self._seconds = SECONDS + given / CHARACTERS
+        self._until = time.thread_time() + self._seconds
 
     def turn(self) -> None:
         """One turn of a loop, one call, or one piece of text."""
@@ -41,7 +43,7 @@ class Meter:
         if self._turns < 0:
             raise OverBudgetError(f"It goes around more than {TURNS:,} times")
         if self._turns % _LOOK_EVERY == 0 and time.thread_time() > self._until:
-            raise OverBudgetError(f"It computes for more than {SECONDS:.0f} seconds")
+            raise OverBudgetError(f"It computes for more than {self._seconds:.0f} seconds")
 
     def turns(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
@@ -59,7 +61,7 @@ class Meter:
         return text
 
     def held(self, value: Any) -> int:
-        """The size of a value as if it were written out: characters, and one for each thing that it holds."""
+        """The size of a value as if it were written out: its characters, and some for each thing that it holds."""
         if isinstance(value, (str, bytes)):
             return len(value)
         size, open_values = 0, [value]
@@ -71,7 +73,7 @@ class Meter:
                 raise OverBudgetError("It computes with numbers of more than 77 digits")
             else:
                 parts = _parts(one)
-                size += 1 + len(parts)
+                size += 1 + _PART * len(parts)
                 open_values += parts
             if size > self._largest:
                 raise OverBudgetError(f"It makes a value of more than {CHARACTERS:,} characters")

@@ -32,7 +32,7 @@ _LONGEST_SOURCE = 2**20
 _meter: ContextVar[Meter] = ContextVar("meter")
 # They make much of little in one step, and no published chat template uses them.
 _NO_FILTERS = ("batch", "center", "pprint", "round", "urlize", "wordwrap", "xmlattr")
-_NO_METHODS = ("center", "expandtabs", "format_map", "ljust", "rjust", "translate", "zfill")
+_NO_METHODS = ("center", "expandtabs", "ljust", "rjust", "translate", "zfill")
 _WIDEST = 100
 
 
@@ -107,6 +107,19 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         tree.set_environment(self)
         return tree
 
+    def wrap_str_format(self, value: Any) -> Any:
+        """A text's methods `format` and `format_map`, which the sandbox never lets through as they are."""
+        wrapped = super().wrap_str_format(value)
+        if wrapped is None:
+            return None
+
+        def form(*args: Any, **kwargs: Any) -> str:
+            _meter.get().form(value.__self__, (args, kwargs))
+            text: str = wrapped(*args, **kwargs)
+            return text
+
+        return form
+
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         meter = _meter.get()
         meter.before(operator, left, right)
@@ -120,22 +133,20 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(function, LoopContext):  # a recursive loop goes over what it is called with
             args = (meter.turns(args[0]), *args[1:])
         else:
-            args = _checked(meter, function, args, kwargs)
+            args = _checked(meter, function, args)
         return meter.made(super().call(context, function, *args, **kwargs))
 
 
-def _checked(meter: Meter, function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+def _checked(meter: Meter, function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments, after methods that make much of little were judged."""
     owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
     if isinstance(owner, int) or (isinstance(owner, (str, bytes)) and name in _NO_METHODS):
         raise SecurityError(f'no template may call "{name}".')
     if not isinstance(owner, (str, bytes)):
         return args
-    if name == "format":
-        meter.form(owner, (args, named))
-    elif name == "join" and args:
+    if name == "join" and args:
         return (meter.joined(args[0], owner), *args[1:])
-    elif name == "replace" and len(args) > 1:
+    if name == "replace" and len(args) > 1:
         meter.replaced(owner, args[0], args[1])
     return args
 
