@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from engine.errors import CutawayError
+from engine.generation.adapted import ADAPTER, attach_stored, base_checkpoint, holds_adapter
 from engine.model.config import ModelConfig
 from engine.store.files import read_json
 from engine.store.workspace import Workspace
@@ -31,7 +32,9 @@ class LoadedModel:
     stands at. note: a sentence when it is not quite what was asked for, as when the newest checkpoint is damaged.
     chat_template, generation: Jinja and the content of generation_config.json, of a model that came with them.
     fixed: its weights no longer change, so that they can be packed for writing, in `dtype`. folder: of the checkpoint
-    that it was read from."""
+    that it was read from.
+    adapter: whether it is a base with an adapter attached, which `engine.model.lora.set_enabled` switches live: a reply
+    that is being written with packed weights ends as it began, the next one is written by the other."""
 
     model: Transformer
     tokenizer: Tokenizer
@@ -44,20 +47,25 @@ class LoadedModel:
     generation: dict[str, Any] = field(default_factory=dict)
     fixed: bool = False
     folder: Path | None = None
-    _packed: PackedTransformer | None = field(default=None, init=False, repr=False, compare=False)
+    adapter: bool = False
+    _packed: dict[bool, PackedTransformer] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def packed(self) -> PackedTransformer | None:
-        """The same model packed for writing, made when it is first asked for; `model` keeps its weights as well.
+        """The same model packed for writing, made when it is first asked for; `model` keeps its weights as well. One
+        with the adapter and one without, as it is switched.
 
         None where the plain model writes: on a GPU, in training, when memory for a second copy is missing, or with a
         configuration that the packed model does not know.
         """
-        if self._packed is None and self.fixed and self.device == "cpu":
-            from engine.model.packed import PackedTransformer, supports
+        if not self.fixed or self.device != "cpu":
+            return None
+        from engine.model.lora import is_enabled
+        from engine.model.packed import PackedTransformer, supports
 
-            if supports(self.model.config) and _has_room(self.model.config, self.dtype):
-                self._packed = PackedTransformer(self.model, self.dtype)  # type: ignore[arg-type]
-        return self._packed
+        enabled = is_enabled(self.model)
+        if enabled not in self._packed and supports(self.model.config) and _has_room(self.model.config, self.dtype):
+            self._packed[enabled] = PackedTransformer(self.model, self.dtype)  # type: ignore[arg-type]
+        return self._packed.get(enabled)
 
 
 def load_model(
@@ -83,7 +91,7 @@ def load_model(
         note = f"{note} {weights} weights are for writing on a CPU; on {target} they stay in float32.".strip()
         weights = "float32"
     tokenizer = _tokenizer_of(workspace, found)
-    model = _build(found).to(target).eval()
+    model = _build(workspace, found).to(target).eval()
     return LoadedModel(
         model,
         tokenizer,
@@ -96,6 +104,7 @@ def load_model(
         found.state.get("generation") or {},
         fixed=True,
         folder=found.folder,
+        adapter=ADAPTER in found.tensors,
     )
 
 
@@ -140,19 +149,19 @@ def _best(root: Path) -> str | None:
 
 def _read(root: Path, name: str | None) -> tuple[Checkpoint, str]:
     """The checkpoint, and a sentence when newer ones had to be passed over."""
-    from engine.store.checkpoint import list_checkpoints, load_checkpoint
+    from engine.store.checkpoint import list_checkpoints
 
     if name is not None:
         if Path(name).name != name or not (root / name).is_dir():
             names = ", ".join(path.name for path in list_checkpoints(root)) or "none"
             raise CutawayError(f"There is no checkpoint {name}.", f"The run has: {names}.", "Choose one of these.")
-        return load_checkpoint(root / name), ""
+        return _load(root / name), ""
     first_error: CutawayError | None = None
     # By name as well as by manifest: one that was cut short is not listed, and still must be mentioned.
     newest = max((path.name for path in root.glob("step-*")), default="")
     for folder in reversed(list_checkpoints(root)):
         try:
-            found = load_checkpoint(folder)
+            found = _load(folder)
         except CutawayError as error:
             first_error = first_error or error
             continue
@@ -163,6 +172,13 @@ def _read(root: Path, name: str | None) -> tuple[Checkpoint, str]:
         f"{newest} is incomplete." if newest else "None was saved before the run ended.",
         "Resume the run, or choose another.",
     )
+
+
+def _load(folder: Path) -> Checkpoint:
+    """Its whole weights, or its adapter."""
+    from engine.store.checkpoint import load_checkpoint
+
+    return load_checkpoint(folder, (ADAPTER,) if holds_adapter(folder) else ("model",))
 
 
 def _tokenizer_of(workspace: Workspace, found: Checkpoint) -> Tokenizer:
@@ -185,16 +201,27 @@ def _tokenizer_of(workspace: Workspace, found: Checkpoint) -> Tokenizer:
     return tokenizer
 
 
-def _build(found: Checkpoint) -> Transformer:
-    """The model with its weights. Nothing is allocated that the file does not pay for."""
+def _build(workspace: Workspace, found: Checkpoint) -> Transformer:
+    """The model with its weights, and with its adapter. Nothing is allocated that the files do not pay for."""
+    config = _config(found)
+    if ADAPTER not in found.tensors:
+        return _whole(found, config)
+    base = _load(base_checkpoint(workspace, found))
+    return attach_stored(_whole(base, _config(base)), found, config)
+
+
+def _config(found: Checkpoint) -> ModelConfig:
+    try:
+        return ModelConfig.model_validate(_state(found, "model"))
+    except ValidationError as error:
+        raise _foreign(found, "Its model configuration has impossible values.", str(error)) from error
+
+
+def _whole(found: Checkpoint, config: ModelConfig) -> Transformer:
     from engine.model.transformer import Transformer
     from engine.model.weights import load_weights
 
     tensors = found.tensors["model"]
-    try:
-        config = ModelConfig.model_validate(_state(found, "model"))
-    except ValidationError as error:
-        raise _foreign(found, "Its model configuration has impossible values.", str(error)) from error
     if config.parameters() != sum(tensor.numel() for tensor in tensors.values()):
         raise _foreign(found, "Its configuration and its weights are of different sizes.")
     model = Transformer.empty(config)  # draws no random numbers, which a training run in this process would notice
