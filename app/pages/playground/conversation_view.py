@@ -12,7 +12,6 @@ from app.pages.playground.turns import range_of
 from app.theme.type import S
 from app.widgets.label import Hairline, Label
 
-
 _NOTHING = "Nothing was said yet. The answer streams token by token, and each of them can be looked at or changed."
 
 
