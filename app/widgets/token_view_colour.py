@@ -23,6 +23,7 @@ class Colouring(Enum):
     PROBABILITY = "colour by probability"
     ENTROPY = "colour by entropy"
     ATTENTION = "colour by attention"
+    TRAINED = "colour by what is trained"
     NONE = "no colour"
 
 
@@ -31,8 +32,9 @@ class TokenChip:
     """One token as the view draws it.
 
     text: the token decoded alone; for a piece of a split character "" or U+FFFD (the view joins the neighbours' data).
-    data: its bytes. value: probability or attention (0 to 1) or entropy (bits), as the colouring reads it; None: a
-    chip without colour. special: a control token such as <|end|>. plain: painted as text without a chip, like a prompt.
+    data: its bytes. value: probability or attention (0 to 1) or entropy (bits), as the colouring reads it, or 1 for a
+    trained token and 0 for one that is only read; None: a chip without colour, or one behind what the model sees.
+    special: a control token such as <|end|>. plain: painted as text without a chip, like a prompt.
     """
 
     text: str
@@ -45,12 +47,14 @@ class TokenChip:
 
 @dataclass(frozen=True, slots=True)
 class Shade:
-    """background: of the chip, None for no chip. ink: of its text. line: underline colour. thickness: its px."""
+    """background: of the chip, None for no chip. ink: of its text. line: underline colour. thickness: its px.
+    edge: of a chip that is only outlined."""
 
     background: QColor | None
     ink: QColor
     line: QColor | None = None
     thickness: int = 0
+    edge: QColor | None = None
 
 
 def surprise(value: float, colouring: Colouring) -> float:
@@ -84,6 +88,7 @@ class Shades:
         self._plain = Shade(None, text)
         self._special = Shade(QColor(palette.soft_warning), QColor(palette.warning))
         self._uncoloured = Shade(QColor(palette.raised), text)
+        self._trained = _trained_shades(palette)
         self._positions = [Shade(QColor(chip), text) for chip in palette.chips]
         self._values: dict[tuple[int, int], Shade] = {}
 
@@ -91,6 +96,8 @@ class Shades:
         """The look of `chip`, the `index`-th of its text, whose value may have changed since it was made."""
         if chip.plain and (colouring is not Colouring.ATTENTION or value is None):
             return self._plain
+        if colouring is Colouring.TRAINED:
+            return self._trained[chip.special, value]
         if chip.special:
             return self._special
         if colouring is Colouring.POSITION:
@@ -115,6 +122,22 @@ class Shades:
         shares = (1.0, 0.8, 0.65, 0.5, 0.35)
         tried = [pure if share == 1 else mix(pure.name(), self.palette.text, share) for share in shares]
         return next((line for line in tried if contrast(line, background) >= _SEEN), tried[-1])
+
+
+def _trained_shades(palette: Palette) -> dict[tuple[bool, float | None], Shade]:
+    """By (special, value): trained ones filled and underlined, read ones outlined, those behind the context bare."""
+    text, muted, gold = QColor(palette.text), QColor(palette.muted), QColor(palette.warning)
+    accent = QColor(palette.accent)
+    bright = mix(palette.accent, palette.surface, 0.3 if palette.is_dark else 0.2)
+    golden = mix(palette.warning, palette.surface, 0.22)
+    return {
+        (False, 1.0): Shade(bright, text, accent, 3),
+        (True, 1.0): Shade(golden, ink_on(golden) if palette.is_dark else text, accent, 3),
+        (False, 0.0): Shade(None, muted, edge=QColor(palette.hairline)),
+        (True, 0.0): Shade(None, gold, edge=mix(palette.warning, palette.surface, 0.5)),
+        (False, None): Shade(None, QColor(palette.border)),
+        (True, None): Shade(None, QColor(palette.border)),
+    }
 
 
 def _luminance(color: QColor) -> float:

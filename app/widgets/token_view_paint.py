@@ -175,7 +175,11 @@ class TokenPainter:
 
 
 def fill_chip(painter: QPainter, rect: QRectF, shade: Shade) -> None:
-    """A rounded chip; its underline fills the bottom and keeps the corners."""
+    """A rounded chip; its underline fills the bottom and keeps the corners. Without a ground only its edge."""
+    if shade.edge is not None:
+        painter.setPen(QPen(shade.edge, 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
     if shade.background is None:
         return
     painter.setPen(Qt.PenStyle.NoPen)
