@@ -1,0 +1,297 @@
+"""The first view: where conversations come from, what they are, and those of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent
+from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
+
+from app.jobs.desk import Desk
+from app.jobs.query import Ticket
+from app.pages.finetune.data_band import Share
+from app.pages.finetune.data_browse import HELD_OUT, REJECTED, TRAIN, Browse
+from app.pages.finetune.data_empty import DropZone
+from app.pages.finetune.data_reading import Look, Reading, reading, world_of, worlds_of
+from app.pages.finetune.data_source import FILES, OWN, WORLD, SourcePanel
+from app.pages.finetune.data_words import format_words, share_names, source_words
+from app.pages.finetune.editor_view import EditorView
+from app.theme.type import M
+from engine.errors import CutawayError
+
+_KINDS = ("train", "held_out", "duplicates", "rejected")
+_PICKED = {"train": TRAIN, "held_out": HELD_OUT, "duplicates": REJECTED, "rejected": REJECTED}
+_DROPPABLE = (".jsonl", ".json", ".csv", ".tsv", ".txt")
+
+
+class DataView(QWidget):
+    """changed(): other conversations would be trained on."""
+
+    changed = Signal()
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._base: Path | None = None
+        self._world: Path | None = None
+        self._paths: tuple[Path, ...] = ()
+        self._source = WORLD
+        self._error: CutawayError | None = None
+        self._ticket: Ticket | None = None
+        self._asked: Mapping[str, Any] | None = None
+        self.look: Look | None = None
+        self.panel = SourcePanel()
+        self.browse = Browse()
+        self.own = EditorView(desk)
+        self.no_files = DropZone(
+            "ph.files",
+            "Drop files with conversations here, or choose them.",
+            "Choose files",
+            "OpenAI messages, ShareGPT, Alpaca, question and answer columns, or texts with a label each",
+            primary=False,
+        )
+        self.no_world = DropZone(
+            "ph.globe-hemisphere-west",
+            "There is no world in this workspace yet.",
+            "Choose files instead",
+            "A first run makes one: first-words on Home. Its people are then asked about here.",
+            primary=False,
+        )
+        self.pages = QStackedWidget()
+        for page in (self.browse, self.own, self.no_files, self.no_world):
+            self.pages.addWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(M)
+        layout.addWidget(self.panel)
+        layout.addWidget(self.pages, 1)
+        self.setAcceptDrops(True)
+        self._connect()
+        self._offer_worlds()
+
+    def _connect(self) -> None:
+        self.panel.source_chosen.connect(self.choose_source)
+        self.panel.world_chosen.connect(self._choose_world)
+        self.panel.format_chosen.connect(lambda _: self._ask())
+        self.panel.columns.changed.connect(self._ask)
+        self.panel.files_wanted.connect(self.ask_files)
+        self.panel.import_wanted.connect(self.own.ask_import)
+        self.panel.export_wanted.connect(self.own.ask_export)
+        self.panel.picked.connect(lambda kind: self.browse.show_side(_PICKED[kind]))
+        self.no_files.clicked.connect(self.ask_files)
+        self.no_world.clicked.connect(lambda: self.choose_source(FILES))
+        self.own.changed.connect(self._ask)
+        self.browse.copied.connect(
+            lambda count: self._desk.bus.notice.emit("ok", f"{count:,} rows are on the clipboard.")
+        )
+        self._desk.bus.workspace_changed.connect(self._on_workspace)
+
+    # What the page asks
+
+    def show_base(self, base: Path | None) -> None:
+        """base: run, checkpoint or model folder that is to be tuned. Its own world is asked about first."""
+        self._base = base
+        self._offer_worlds()
+
+    def recipe_tables(self) -> dict[str, dict[str, Any]]:
+        """The [conversations] table of a recipe."""
+        if self._source == WORLD:
+            table: dict[str, Any] = {"source": "world"}
+            if self._world is not None:
+                table["corpus"] = self._relative(self._world)
+            return {"conversations": table}
+        paths = self._paths if self._source == FILES else (self.own.path,)
+        form = str(self.panel.format.currentData()) if self._source == FILES else "messages"
+        found: dict[str, Any] = {"source": "files", "paths": [str(path) for path in paths], "format": form}
+        if self._source == FILES:
+            found |= self.panel.columns.chosen()
+        return {"conversations": found}
+
+    def problem(self) -> str:
+        """Why a run cannot begin with these; "" when it can."""
+        if self._source == WORLD and self._world is None:
+            return "There is no world in this workspace. Train first-words first, or choose files."
+        if self._source == FILES and not self._paths:
+            return "No files are chosen."
+        if self._source == OWN and not self.own.drafts.complete():
+            return "None of your own conversations is complete yet."
+        if self._error is not None:
+            return f"{self._error.what} {self._error.why}"
+        if self.look is not None and not self.look.count("train"):
+            return "No conversation is left to train on: every row was rejected."
+        return ""
+
+    def rehearse(self, state: str) -> None:
+        """For previews: the canned workspace has a world, and it is asked about at once."""
+        self._offer_worlds()
+
+    # Sources
+
+    def choose_source(self, source: int) -> None:
+        if source == OWN:
+            self.own.open()
+        self._source = source
+        self.panel.show_source(source)
+        self._ask()
+
+    def take_files(self, paths: Sequence[Path]) -> None:
+        """Reads these files in the place of those before."""
+        self._paths = tuple(paths)
+        self.panel.columns.clear()
+        self.panel.format.choose("auto")
+        self.choose_source(FILES)
+
+    def ask_files(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileNames(
+            self,
+            "Which conversations?",
+            "",
+            f"Conversations ({' '.join('*' + suffix for suffix in _DROPPABLE)});;All files (*)",
+        )
+        if chosen:
+            self.take_files([Path(name) for name in chosen])
+
+    def _choose_world(self, folder: object) -> None:
+        assert isinstance(folder, Path)
+        self._world = folder
+        self._ask()
+
+    def _offer_worlds(self) -> None:
+        found = worlds_of(self._desk.workspace)
+        own = world_of(self._desk.workspace, self._base)
+        self.panel.worlds.clear()
+        for folder in found:
+            detail = "of this model" if folder == own else ""
+            self.panel.worlds.add(folder.name.rpartition("-")[0], detail, folder)
+        wanted = own or (self._world if self._world in found else None) or (found[0] if found else None)
+        if wanted is not None:
+            self.panel.worlds.choose(wanted)
+        self._world = wanted
+        self.panel.show_source(self._source)
+        if self._source == WORLD:
+            self._ask()
+
+    def _on_workspace(self) -> None:
+        self._base, self._paths = None, ()
+        self.own.close()
+        if self._source == OWN:
+            self.own.open()
+        self._offer_worlds()
+        self._ask()
+
+    # Reading
+
+    def _ask(self) -> None:
+        """Reads anew what the table names, unless that is what is shown or being read."""
+        self._error = None
+        self._show_page()
+        if (self._source == WORLD and self._world is None) or (self._source == FILES and not self._paths):
+            self._cancel()
+            self._asked, self.look = None, None
+            self.panel.show_shares(0, ())
+            self.panel.say(*source_words(self._source, None, ()))
+            self.changed.emit()
+            return
+        if self._source == OWN:
+            self._cancel()
+            self._asked, self.look = None, None
+            self._show_own()
+            self.changed.emit()
+            return
+        table = self.recipe_tables()["conversations"]
+        if table == self._asked and (self.look is not None or self._ticket is not None):
+            return
+        self._cancel()
+        self._asked, self.look = table, None
+        self.panel.set_busy(0.0)
+        self._ticket = self._desk.engine.ask(reading(table), self._take, self._finish, self._fail)
+        self.changed.emit()
+
+    def _take(self, item: object) -> None:
+        if isinstance(item, Reading):
+            self.panel.set_busy(item.share)
+            self.panel.say(f"{item.read:,} conversations read, {item.rejected:,} rows not taken so far.")
+        elif isinstance(item, Look):
+            self.look = item
+
+    def _finish(self) -> None:
+        self._ticket = None
+        self.panel.set_busy(None)
+        if self.look is not None:
+            self._show_look(self.look)
+        self.changed.emit()
+
+    def _fail(self, error: CutawayError) -> None:
+        self._ticket, self._error = None, error
+        self.panel.columns.offer(self._source == FILES)
+        self.panel.set_busy(None)
+        self.panel.show_shares(0, ())
+        self.panel.say(f"{error.what} {error.why}", error.remedy, role="danger")
+        self.browse.show_look(self.look or Look())
+        if self.look is not None and self.look.rejected:
+            self.browse.show_side(REJECTED)
+        elif self._source == FILES:
+            self.pages.setCurrentWidget(self.no_files)
+        self.changed.emit()
+
+    def _show_look(self, look: Look) -> None:
+        people = self._people() if self._source == WORLD else 0
+        words, _ = source_words(self._source, people, self._paths)
+        self.panel.say(words, format_words(look))
+        names = share_names(self._source)
+        shares = [Share(kind, names[kind], look.count(kind)) for kind in _KINDS]
+        self.panel.show_shares(look.count("train") + look.count("held_out"), shares)
+        self.browse.show_look(look)
+
+    def _show_own(self) -> None:
+        total, complete = len(self.own.drafts.conversations), self.own.drafts.complete()
+        self.panel.say(*source_words(OWN, None, ()))
+        shares = [Share("train", "complete", complete), Share("duplicates", "not complete yet", total - complete)]
+        self.panel.show_shares(complete, shares)
+
+    def _show_page(self) -> None:
+        page: QWidget = self.browse
+        if self._source == OWN:
+            page = self.own
+        elif self._source == FILES and not self._paths:
+            page = self.no_files
+        elif self._source == WORLD and self._world is None:
+            page = self.no_world
+        self.pages.setCurrentWidget(page)
+
+    def _people(self) -> int:
+        found = (a for a in self._desk.workspace.artifacts("corpus") if a.folder == self._world)
+        return next((int(artifact.manifest.figures.get("people", 0)) for artifact in found), 0)
+
+    def _cancel(self) -> None:
+        if self._ticket is not None:
+            self._ticket.cancel()
+            self._ticket = None
+        self.panel.set_busy(None)
+
+    def _relative(self, folder: Path) -> str:
+        return folder.relative_to(self._desk.workspace.root).as_posix()
+
+    # Qt
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self.own.drafts.flush()
+        super().hideEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = _dropped(event)
+        if paths:
+            event.acceptProposedAction()
+            self.take_files(paths)
+
+
+def _dropped(event: QDragEnterEvent | QDropEvent) -> list[Path]:
+    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return [path for path in paths if path.suffix.lower() in _DROPPABLE]
