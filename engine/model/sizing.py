@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.model.config import ModelConfig
 
 # What the process holds beside tensors: 380 MB with torch and the engine, 550 MB with the window around it (measured).
-_PROCESS_BYTES = 550e6
+PROCESS_BYTES = 550e6
 # Weights, gradients and AdamW's two averages in float32.
 _BYTES_PER_PARAMETER = 16
 # Every tenth step two copies more, to tell how far the weights moved.
@@ -49,7 +49,7 @@ def estimate(
         tokens=tokens,
         flops_per_token=model.flops_per_token(),
         seconds=seconds,
-        memory_bytes=_PROCESS_BYTES + parameters * _BYTES_PER_PARAMETER + passing,
+        memory_bytes=PROCESS_BYTES + parameters * _BYTES_PER_PARAMETER + passing,
         disk_bytes=float(parameters * 12 * checkpoints_kept),
     )
 

@@ -16,8 +16,10 @@ from app.pages.finetune.bases import Base, list_bases
 from app.pages.finetune.compare_view import CompareView
 from app.pages.finetune.header import COMPARE, DATA, RUN, TEMPLATE, TuningHeader
 from app.pages.finetune.run_view import RunView
+from app.pages.finetune.setup_view import SetupView
 from app.pages.finetune.tuning_run import TuningRun
 from app.widgets.banner_trouble import Remedies, banner_words
+from app.widgets.cost_words import cost_words
 from engine.errors import CutawayError
 from engine.events import Event, Resumed, RunState
 from engine.launch.local import RecipeRun
@@ -40,9 +42,13 @@ class FinetunePage(PageWidget):
         self._scale_after_resume = 1.0
         self.header = TuningHeader(self)
         self.run_view = RunView(self.run, desk)
+        self.setup = SetupView(desk)
         self.compare_view = CompareView(self.run, desk)
         self._stack = QStackedWidget()
-        for view in (QWidget(), QWidget(), self.run_view, self.compare_view):
+        self._run_stack = QStackedWidget()
+        for view in (self.run_view, self.setup):
+            self._run_stack.addWidget(view)
+        for view in (QWidget(), QWidget(), self._run_stack, self.compare_view):
             self._stack.addWidget(view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -68,7 +74,9 @@ class FinetunePage(PageWidget):
         header.go_on.connect(desk.jobs.go_on)
         header.stop.connect(desk.jobs.stop)
         header.resume.connect(lambda: self._resume(1.0))
-        for view in (self.run_view, self.compare_view):
+        header.start.connect(self._start)
+        self.setup.reckoned.connect(self._show_cost)
+        for view in (self.run_view, self.compare_view, self.setup):
             view.inspected.connect(desk.bus.inspect)
 
     def _build_actions(self) -> None:
@@ -127,6 +135,22 @@ class FinetunePage(PageWidget):
         self._new = True
         self._list()
         self._show_state()
+
+    def _start(self) -> None:
+        outlook = self.setup.outlook
+        if outlook is None:
+            return
+        try:
+            run = self._desk.jobs.start(outlook.recipe)
+        except CutawayError as error:
+            self._desk.bus.error.emit(error)
+            return
+        if any(job.run.folder == run.folder for job in self._desk.jobs.waiting):
+            words = f"{outlook.recipe.name} waits until the run at work is done."
+            self._desk.bus.notice.emit("info", words)
+        else:
+            self._follow(run.folder)
+            self.show_step(RUN)
 
     def _play(self) -> None:
         self.show_step(COMPARE)
@@ -227,6 +251,9 @@ class FinetunePage(PageWidget):
         run = self._desk.feed.run
         shown = (self.base.folder if self.base else None) if self._new else (run.folder if run else None)
         self.header.show_choice(tuned, self._bases, shown, new=self._new)
+        self._run_stack.setCurrentWidget(self.setup if self._new else self.run_view)
+        if self._new:
+            self.setup.begin_with(self.base)
 
     def _is_mine(self) -> bool:
         """Whether the run in view is the one that the queue steers."""
@@ -235,7 +262,7 @@ class FinetunePage(PageWidget):
 
     def _shown_view(self) -> None:
         view = self._stack.currentWidget()
-        if view is self.run_view:
+        if view is self._run_stack and not self._new:
             self.run_view.shown()
         elif view is self.compare_view:
             self.compare_view.shown()
@@ -258,6 +285,15 @@ class FinetunePage(PageWidget):
             can_resume=not mine and state in (RunState.STOPPED, RunState.FAILED, RunState.DIED),
         )
         self.run_view.show_banner(banner_words(self.run, remedies, self._stage_before()))
+
+    def _show_cost(self) -> None:
+        outlook = self.setup.outlook
+        self.header.start_button.setEnabled(outlook is not None)
+        if outlook is None:
+            self.header.cost.say("cannot start yet", "", self.setup.trouble)
+            return
+        words = cost_words(outlook.stages).split(" · ")
+        self.header.cost.say(words[0], " · ".join(words[1:]))
 
     def _mark_steps(self, state: RunState) -> None:
         steps = self.header.steps

@@ -1,0 +1,90 @@
+"""What a fine-tuning would be, before Start. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.pages.finetune.bases import Base
+from engine.errors import CutawayError
+from engine.launch.forecast import StageForecast, forecast
+from engine.launch.recipe import Recipe, recipe_from_json
+from engine.model.config import ModelConfig
+from engine.model.lora_config import LoraConfig, adapter_parameters
+from engine.model.sizing import PROCESS_BYTES, backward_bytes
+from engine.stages import sft
+from engine.store.workspace import Workspace
+from engine.training.plan import Plan
+from engine.training.tuning_plan import make_tuning_plan
+
+# Turn marks and the like, which a model without a chat template of its own learns anew.
+CHAT_TOKENS = 6
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """model: the base's. plan: every value settled, its steps only as sure as the number of conversations.
+    stages: what each will cost."""
+
+    recipe: Recipe
+    config: sft.Config
+    model: ModelConfig
+    plan: Plan
+    stages: tuple[StageForecast, ...]
+
+    @property
+    def trained(self) -> int:
+        """Numbers that learn."""
+        return trained_numbers(self.config, self.model)
+
+    def values(self) -> dict[str, Any]:
+        """Every number that the settings come to."""
+        return {**self.config.model_dump(), **self.plan.training.model_dump(), "context_length": self.plan.row_length}
+
+
+def lora_of(config: sft.Config, model: ModelConfig) -> LoraConfig:
+    """The additions that the settings ask for, whether they are chosen or not."""
+    last = model.n_layer - 1 if config.lora_last_layer is None else config.lora_last_layer
+    return LoraConfig(
+        rank=config.rank,
+        alpha=config.alpha,
+        dropout=config.lora_dropout,
+        parts=config.lora_parts,
+        layers=(config.lora_first_layer, last + 1),
+    )
+
+
+def trained_numbers(config: sft.Config, model: ModelConfig) -> int:
+    if config.method == "full":
+        return model.parameters()
+    return adapter_parameters(model, lora_of(config, model), CHAT_TOKENS)
+
+
+def make_recipe(base: Base, workspace: Workspace, data: dict[str, dict[str, Any]], entered: dict[str, Any]) -> Recipe:
+    """data: tables of the stages that make the conversations. Raises CutawayError for a value out of bounds."""
+    tables = {**data, "sft": {"base": base.place(workspace), **entered}}
+    description = f"{base.name} learns to answer"
+    return recipe_from_json({"name": f"{base.name}-tuned", "description": description, "stages": tables})
+
+
+def look_ahead(base: Base, workspace: Workspace, data: dict[str, dict[str, Any]], entered: dict[str, Any]) -> Outlook:
+    """Raises CutawayError for values that are out of bounds or contradict each other, or a base that is gone."""
+    model = base.config()
+    if model is None:
+        raise CutawayError(
+            f"{base.name} cannot be read.", "Its checkpoint does not say what it is.", "Choose another model."
+        )
+    recipe = make_recipe(base, workspace, data, entered)
+    config = recipe.stages[-1].config
+    assert isinstance(config, sft.Config)
+    plan = make_tuning_plan(config.model_dump(), set(config.model_fields_set), model, 1, True)
+    return Outlook(recipe, config, model, plan, forecast(recipe, workspace))
+
+
+def memory_of(config: sft.Config, outlook: Outlook) -> tuple[float, ...]:
+    """Bytes of weights, gradients, AdamW's averages, activations and the program, in this order."""
+    model = outlook.model
+    learns = trained_numbers(config, model)
+    weights = 4.0 * (model.parameters() + (learns if config.method == "lora" else 0))
+    passing = backward_bytes(model, outlook.plan.training.micro_rows * outlook.plan.row_tokens, half=True)
+    return weights, 4.0 * learns, 8.0 * learns, passing, PROCESS_BYTES
