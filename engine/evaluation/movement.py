@@ -44,7 +44,8 @@ def how_far(model: Transformer, base: Mapping[str, Tensor]) -> tuple[tuple[str, 
     """parts: names of the weights that both have ("embedding", "blocks.0.attention.qkv", "...bias"), in the model's
     order; moved: the norm of the difference over the norm of the base's (Frobenius), 0 for a part that did not move.
 
-    base: by the names of `weights`. Where one of the two has more rows, as special tokens give the embedding, only the
+    What counts is what the model computes with now, the adapter included where one is on. base: by the names of
+    `weights`. Where one of the two has more rows, as special tokens give the embedding, only the
     rows of both count. A part that was all zeros and moved is NaN.
     """
     parts, moved = [], []

@@ -10,6 +10,8 @@ import torch
 
 from engine.evaluation.movement import StoredWeights, how_far
 from engine.model.config import ModelConfig
+from engine.model.lora import attach, lora_weights, merge, set_enabled
+from engine.model.lora_config import LoraConfig
 from engine.model.transformer import Transformer
 from engine.model.weights import weights
 from engine.store.checkpoint import save_checkpoint
@@ -39,6 +41,31 @@ def test_norms_are_those_of_float64(tmp_path: Path, change: dict) -> None:
             assert math.isnan(share)
         else:
             assert share == pytest.approx(expected / size, rel=1e-6)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_an_adapter_moves_what_it_is_added_to(merged: bool) -> None:
+    """The norm of scale B A over that of the matrix, part by part in float64; nothing while it is switched off."""
+    model, base = toy(1), {name: tensor.clone() for name, tensor in weights(toy(1)).items()}
+    attach(model, LoraConfig(rank=3, alpha=6, parts=("query", "value", "down"), layers=(1, 2)), 1, embedding_rows=2)
+    changes = lora_weights(model)
+    random = torch.Generator().manual_seed(8)
+    for tensor in changes.values():
+        tensor.copy_(torch.randn(tensor.shape, generator=random))
+    if merged:
+        merge(model)
+    found = dict(zip(*how_far(model, base), strict=True))
+    for name, parts in (("attention.qkv", ("query", "value")), ("mlp.down", ("down",))):
+        pairs = [(changes[f"blocks.1.{name}.{part}.B"], changes[f"blocks.1.{name}.{part}.A"]) for part in parts]
+        norms = [(2 * (b.double() @ a.double())).norm().item() for b, a in pairs]
+        size = base[f"blocks.1.{name}.weight"].double().norm().item()
+        assert found.pop(f"blocks.1.{name}") == pytest.approx(math.hypot(*norms) / size, rel=1e-5)
+    old = base["embedding.weight"].double()
+    expected = (changes["embedding_rows"].double() - old[-2:]).norm() / old.norm()
+    assert found.pop("embedding") == pytest.approx(expected.item(), rel=1e-5)
+    assert set(found.values()) == {0.0}
+    set_enabled(model, False)
+    assert set(how_far(model, base)[1]) == {0.0}
 
 
 def test_nothing_moved() -> None:
