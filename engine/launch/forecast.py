@@ -7,15 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import CutawayError
+from engine.launch.forecast_tuning import looking_seconds, tuning_plan
 from engine.launch.recipe import Recipe, StageSpec
-from engine.stages import pretrain
+from engine.stages import pretrain, sft
 from engine.store.files import read_json, write_json
 from engine.store.machine import Machine, read_machine
 from engine.store.workspace import Workspace
 
 _FILE = "forecast.json"
 _BYTE_KINDS_VOCABULARY = 257
-_BEFORE_ANY_RUN = {"world": 2.0, "corpus": 5.0, "train_tokenizer": 3.0, "tokenize": 4.0}
+_BEFORE_ANY_RUN = {"world": 2.0, "corpus": 5.0, "train_tokenizer": 3.0, "tokenize": 4.0, "conversations": 1.0}
 _LOADING_MEMORY = 0.4e9
 # A told document of the world with its place in a JSON file; a token of two bytes stands for some three of text.
 _BYTES_A_DOCUMENT, _TOKEN_BYTES_A_BYTE = 275, 0.65
@@ -38,7 +39,12 @@ def forecast(recipe: Recipe, workspace: Workspace) -> tuple[StageForecast, ...]:
     """One entry a stage. Raises CutawayError when the settings contradict each other."""
     machine = read_machine(workspace)
     vocabulary, text = _vocabulary(recipe), _text_bytes(recipe)
-    return tuple(_stage(spec, vocabulary, text, machine) for spec in recipe.stages)
+    return tuple(
+        _tuning(recipe, spec.config, workspace, vocabulary, machine)
+        if isinstance(spec.config, sft.Config)
+        else _stage(spec, vocabulary, text, machine)
+        for spec in recipe.stages
+    )
 
 
 def write_forecast(recipe: Recipe, workspace: Workspace, folder: Path) -> None:
@@ -67,6 +73,17 @@ def _stage(spec: StageSpec, vocabulary: int, text: float, machine: Machine) -> S
     seconds = machine.stage_seconds.get(spec.name, _BEFORE_ANY_RUN.get(spec.name, 10.0))
     disk = {"world": text, "corpus": text, "tokenize": _TOKEN_BYTES_A_BYTE * text}.get(spec.name, 0.0) + _SMALL_FILES
     return StageForecast(spec.name, seconds, _LOADING_MEMORY, disk, 0, spec.name in machine.stage_seconds)
+
+
+def _tuning(
+    recipe: Recipe, config: sft.Config, workspace: Workspace, vocabulary: int, machine: Machine
+) -> StageForecast:
+    plan = tuning_plan(recipe, config, workspace, vocabulary)
+    if plan is None:
+        return StageForecast("sft", 0.0, _LOADING_MEMORY, 0.0, 0, False)
+    cost = plan.expected(machine.flops_for(plan.model.parameters()))
+    seconds = cost.seconds + looking_seconds(config, plan)
+    return StageForecast("sft", seconds, cost.memory_bytes, cost.disk_bytes, cost.parameters, machine.is_measured)
 
 
 def _text_bytes(recipe: Recipe) -> float:

@@ -12,7 +12,7 @@ from app.jobs.run_summary import size_words
 from app.pages.finetune.bases import Base
 from app.pages.finetune.memory_bars import Memory, MemoryBars
 from app.pages.finetune.setup_form import SetupForm
-from app.pages.finetune.start_plan import CHAT_TOKENS, Outlook, look_ahead, lora_of, memory_of, trained_numbers
+from app.pages.finetune.start_plan import Outlook, look_ahead, memory_of, trained_numbers
 from app.pages.finetune.trained_map import TrainedMap
 from app.theme.type import XL, L, M
 from app.widgets.label import Label
@@ -21,6 +21,7 @@ from app.widgets.panel import Panel
 from app.widgets.readout import Readout
 from app.widgets.timeline import clock
 from engine.errors import CutawayError
+from engine.launch.forecast_tuning import CHAT_TOKENS, lora_of
 
 
 class SetupView(QWidget):

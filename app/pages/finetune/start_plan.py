@@ -8,17 +8,14 @@ from typing import Any
 from app.pages.finetune.bases import Base
 from engine.errors import CutawayError
 from engine.launch.forecast import StageForecast, forecast
+from engine.launch.forecast_tuning import CHAT_TOKENS, lora_of, tuning_plan
 from engine.launch.recipe import Recipe, recipe_from_json
 from engine.model.config import ModelConfig
-from engine.model.lora_config import LoraConfig, adapter_parameters
+from engine.model.lora_config import adapter_parameters
 from engine.model.sizing import PROCESS_BYTES, backward_bytes
 from engine.stages import sft
 from engine.store.workspace import Workspace
 from engine.training.plan import Plan
-from engine.training.tuning_plan import make_tuning_plan
-
-# Turn marks and the like, which a model without a chat template of its own learns anew.
-CHAT_TOKENS = 6
 
 
 @dataclass(frozen=True)
@@ -40,18 +37,6 @@ class Outlook:
     def values(self) -> dict[str, Any]:
         """Every number that the settings come to."""
         return {**self.config.model_dump(), **self.plan.training.model_dump(), "context_length": self.plan.row_length}
-
-
-def lora_of(config: sft.Config, model: ModelConfig) -> LoraConfig:
-    """The additions that the settings ask for, whether they are chosen or not."""
-    last = model.n_layer - 1 if config.lora_last_layer is None else config.lora_last_layer
-    return LoraConfig(
-        rank=config.rank,
-        alpha=config.alpha,
-        dropout=config.lora_dropout,
-        parts=config.lora_parts,
-        layers=(config.lora_first_layer, last + 1),
-    )
 
 
 def trained_numbers(config: sft.Config, model: ModelConfig) -> int:
@@ -77,7 +62,8 @@ def look_ahead(base: Base, workspace: Workspace, data: dict[str, dict[str, Any]]
     recipe = make_recipe(base, workspace, data, entered)
     config = recipe.stages[-1].config
     assert isinstance(config, sft.Config)
-    plan = make_tuning_plan(config.model_dump(), set(config.model_fields_set), model, 1, True)
+    plan = tuning_plan(recipe, config, workspace, model.vocab_size)
+    assert plan is not None  # the base was read just now
     return Outlook(recipe, config, model, plan, forecast(recipe, workspace))
 
 
