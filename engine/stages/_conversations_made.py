@@ -187,9 +187,14 @@ class _FromFiles(Material):
             )
 
     def check(self, counts: Counts) -> None:
-        labelled = self.detected[0].format == "labelled"
         labels = sorted(counts.labels | set(counts.labels_once))
-        if labelled and len(counts.labels) < 2:
+        if labels and counts.unlabelled:
+            raise CutawayError(
+                "Some of the conversations have a label, and others have none.",
+                f"{counts.unlabelled:,} of {counts.of('train') + counts.of('held_out'):,} are no texts to classify.",
+                "Fine-tune on one kind after the other.",
+            )
+        if labels and len(counts.labels) < 2:
             once = " Labels that stand only once count for nothing." if counts.labels_once else ""
             raise CutawayError(
                 "There is nothing to tell apart.",

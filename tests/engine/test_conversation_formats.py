@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,19 @@ def test_messages_keep_calls_and_join_parts(tmp_path: Path) -> None:
     assert conversation.messages[4] == Message("assistant", "2.")
     assert (conversation.topic, conversation.source) == ("dialogue", "a.jsonl:1")
     assert Conversation.from_json(json.loads(json.dumps(conversation.to_json()))) == conversation
+
+
+def test_what_cutaway_wrote_is_read_back(tmp_path: Path) -> None:
+    written = [
+        Conversation(SOUND, "world", accept=("In Anvik.", "She was born in Anvik."), topic="question"),
+        Conversation((Message("user", "What a day!"), Message("assistant", "glad")), "b.csv:2", "glad", topic="glad"),
+    ]
+    rows = [conversation.to_json() for conversation in written]
+    path = _file(tmp_path, "a.jsonl", rows)
+    assert _read(path)[0] == [replace(item, source=f"a.jsonl:{n}") for n, item in enumerate(written, 1)]
+    for row in rows:  # as somebody edits it
+        row["messages"][-1]["content"] = "Else."
+    assert [(item.label, item.accept) for item in _read(_file(tmp_path, "a.jsonl", rows))[0]] == [("", ())] * 2
 
 
 def test_sharegpt_knows_its_speakers_and_tools(tmp_path: Path) -> None:

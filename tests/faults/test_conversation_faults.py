@@ -152,6 +152,12 @@ def test_texts_with_labels_and_conversations_do_not_mix(context: Context, tmp_pa
     (tmp_path / "a.csv").write_text("text,label\nOne,a\nTwo,b\n", encoding="utf-8")
     with pytest.raises(CutawayError, match="do not go together"):
         _make(context, tmp_path / "a.csv", _talks(tmp_path / "b.jsonl", "ua"))
+    rows = [{"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "a"}]} for text in "xyz"]
+    rows[0]["label"] = rows[1]["label"] = "a"  # type: ignore[assignment]
+    (tmp_path / "c.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    with pytest.raises(CutawayError, match="Some of the conversations have a label") as caught:
+        _make(context, tmp_path / "c.jsonl")
+    assert "1 of 3" in caught.value.why
 
 
 def test_only_bad_rows_are_an_error_with_the_reasons(context: Context, tmp_path: Path) -> None:

@@ -16,14 +16,16 @@ from engine.corpus.conversations.stored import REJECTED, SIDES, Side, file_of
 from engine.corpus.split import document_place
 
 _WAITING = ".waiting.jsonl"
+_TOPICS = 100
 
 
 @dataclass
 class Counts:
-    """topics: side -> topic -> how many. duplicates: rejected as "the same". labels_once: labels that stood only once.
-    contradicted: texts that stood again with another label."""
+    """topics: side -> topic -> how many. unlabelled: written, and no text with a label. labels_once: labels that stood
+    only once. duplicates: rejected as "the same". contradicted: texts that stood again with another label."""
 
     topics: dict[Side, Counter[str]] = field(default_factory=lambda: {side: Counter() for side in SIDES})
+    unlabelled: int = 0
     labels: set[str] = field(default_factory=set)
     labels_once: list[str] = field(default_factory=list)
     duplicates: int = 0
@@ -36,11 +38,9 @@ class Counts:
     def to_json(self) -> dict[str, Any]:
         """Their part of facts.json."""
         return {
-            "labels": sorted(
-                self.labels, key=lambda label: (not label.isdecimal(), len(label) * label.isdecimal(), label)
-            ),
-            "topics": dict(self.topics["train"].most_common()),
-            "held_out_topics": dict(self.topics["held_out"].most_common()),
+            "labels": sorted(self.labels, key=_in_order),
+            "topics": dict(self.topics["train"].most_common(_TOPICS)),
+            "held_out_topics": dict(self.topics["held_out"].most_common(_TOPICS)),
             "duplicates": self.duplicates,
         }
 
@@ -134,6 +134,7 @@ class Sorter:
                     out[sides[number]].write(line)
                     self.counts.topics[sides[number]][conversation.topic] += 1
                     self.counts.labels |= {waiting.label} - {""}
+                    self.counts.unlabelled += not waiting.label
                 yield number + 1
         (self._folder / _WAITING).unlink()
         for stream in self._files:
@@ -178,6 +179,11 @@ class Sorter:
 def _text(messages: Sequence[Message]) -> str:
     """What is compared: all that was said, whatever space stands around it."""
     return json.dumps([m.to_json() | {"content": m.content.strip()} for m in messages], ensure_ascii=False)
+
+
+def _in_order(label: str) -> tuple[bool, int, str]:
+    """Numbers as numbers, before words."""
+    return (False, len(label), label) if label.isdecimal() else (True, 0, label)
 
 
 def _write(stream: IO[bytes], row: object) -> None:

@@ -2,12 +2,13 @@
 
 Kept beside them: tool_calls, tool_call_id, name and whatever else a message holds. Not kept: what a row says beside its
 messages, such as "tools". "developer" is OpenAI's newer word for "system". A content in parts is joined, if all are
-text.
+text. Cutaway itself writes this form, with label, accept and topic beside the messages; those are read back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from engine.corpus.conversation import Conversation, Message
@@ -42,7 +43,21 @@ def _key(row: Any) -> str | None:
 
 def convert(row: Any) -> Conversation:
     _, turns = list_of_turns(row, _KEYS)
-    return conversation_of([_message(turn, number) for number, turn in enumerate(turns, 1)])
+    conversation = conversation_of([_message(turn, number) for number, turn in enumerate(turns, 1)])
+    return _as_written(conversation, row) if isinstance(row, dict) else conversation
+
+
+def _as_written(conversation: Conversation, row: dict[str, Any]) -> Conversation:
+    """A label counts only while it is what the assistant says: somebody may have edited that."""
+    label, accept, topic = row.get("label"), row.get("accept"), row.get("topic")
+    said = conversation.messages[-1].content if conversation.messages else ""
+    sound = isinstance(accept, list) and said in accept and all(isinstance(text, str) for text in accept)
+    return replace(
+        conversation,
+        label=label if isinstance(label, str) and label == said else "",
+        accept=tuple(accept) if isinstance(accept, list) and sound else (),
+        topic=topic if isinstance(topic, str) and topic else conversation.topic,
+    )
 
 
 def _message(turn: dict[str, Any], number: int) -> Message:
