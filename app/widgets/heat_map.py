@@ -163,5 +163,6 @@ class HeatMap(QWidget):
 
 def _luminance(color: QColor) -> float:
     """Relative, as WCAG has it."""
-    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color.getRgbF()[:3]]
+    channels = (color.redF(), color.greenF(), color.blueF())
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return float(0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2])

@@ -71,7 +71,7 @@ class TuningHeader(QObject):
         if not new and shown is not None and all(summary.folder != shown for summary in runs):
             self.choice.add(shown.name, "", ("run", shown))
         for base in bases:
-            self.choice.add("New", f"from {base.name}, {base.detail}", ("base", base.folder))
+            self.choice.add(base.name, f"new, from {base.detail}", ("base", base.folder))
         places = [self.choice.itemData(row) for row in range(self.choice.count())]
         wanted = ("base" if new else "run", shown)
         self.choice.setCurrentIndex(places.index(wanted) if wanted in places else -1)

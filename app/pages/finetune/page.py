@@ -46,8 +46,8 @@ class FinetunePage(PageWidget):
         self.compare_view = CompareView(self.run, desk)
         self._stack = QStackedWidget()
         self._run_stack = QStackedWidget()
-        for view in (self.run_view, self.setup):
-            self._run_stack.addWidget(view)
+        self._run_stack.addWidget(self.run_view)
+        self._run_stack.addWidget(self.setup)
         for view in (QWidget(), QWidget(), self._run_stack, self.compare_view):
             self._stack.addWidget(view)
         layout = QVBoxLayout(self)

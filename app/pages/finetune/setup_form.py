@@ -27,6 +27,7 @@ LORA = ("rank", "alpha", "lora_first_layer", "lora_last_layer")
 LEARNING = ("learning_rate", "epochs", "batch_rows")
 FORGETTING = ("pretraining_share", "dropout", "weight_decay", "patience")
 LOOKS = ("evaluate_every", "questions", "shown_questions")
+_BAR = 12
 _ELSEWHERE = ("base", "method", "lora_parts", *LORA, *LEARNING, *FORGETTING, *LOOKS)
 
 
@@ -76,6 +77,7 @@ class SetupForm(QScrollArea):
         column.addWidget(self._rest_panel)
         column.addStretch(1)
         self.setWidget(holder)
+        self.setMinimumWidth(holder.minimumSizeHint().width() + _BAR)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -193,7 +195,7 @@ def _grid(rows: Sequence[SetupRow]) -> QWidget:
     grid.setHorizontalSpacing(S)
     grid.setVerticalSpacing(4)
     grid.setColumnStretch(0, 1)
-    grid.setColumnMinimumWidth(2, 62)
+    grid.setColumnMinimumWidth(2, 52)
     for place, row in enumerate(rows):
         for column, widget in enumerate(row.widgets()):
             grid.addWidget(widget, place, column, Qt.AlignmentFlag.AlignVCenter)

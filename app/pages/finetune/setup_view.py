@@ -11,6 +11,7 @@ from app.jobs.desk import Desk
 from app.jobs.run_summary import size_words
 from app.pages.finetune.bases import Base
 from app.pages.finetune.memory_bars import Memory, MemoryBars
+from app.pages.finetune.run_readouts import percent
 from app.pages.finetune.setup_form import SetupForm
 from app.pages.finetune.start_plan import Outlook, look_ahead, memory_of, trained_numbers
 from app.pages.finetune.trained_map import TrainedMap
@@ -140,23 +141,16 @@ class SetupView(QWidget):
         lora = lora_of(config, model)
         whole = model.parameters()
         self.trained.set_value(compact(outlook.trained), f"of {compact(whole)}")
-        self.share.set_value(f"{outlook.trained / whole:.1%}")
+        self.share.set_value(percent(outlook.trained / whole))
         kept = 4 * outlook.trained
         self.file.set_value(size_words(kept))
         self.file.set_label("the adapter’s file" if config.method == "lora" else "the model’s file")
         self.map.show_model(model, lora if config.method == "lora" else None, CHAT_TOKENS)
         full = config.model_copy(update={"method": "full"})
         small = config.model_copy(update={"method": "lora"})
-        self.memory.show_memory(
-            (
-                Memory("All weights", memory_of(full, outlook)),
-                Memory(
-                    f"LoRA, rank {config.rank}: {compact(trained_numbers(small, model))} numbers",
-                    memory_of(small, outlook),
-                ),
-            ),
-            int(config.method == "lora"),
-        )
+        named = f"LoRA, rank {config.rank}: {compact(trained_numbers(small, model))} numbers learn"
+        both = (Memory("All weights", memory_of(full, outlook)), Memory(named, memory_of(small, outlook)))
+        self.memory.show_memory(both, int(config.method == "lora"))
         self._show_costs(outlook)
 
     def _show_costs(self, outlook: Outlook) -> None:

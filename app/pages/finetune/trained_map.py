@@ -61,9 +61,7 @@ class TrainedMap(QWidget):
     def show_model(self, model: ModelConfig, lora: LoraConfig | None, new_tokens: int) -> None:
         self._rows = cells_of(model, lora, new_tokens)
         self._layers, self._rank = model.n_layer, lora.rank if lora else 0
-        spoken = (
-            f"{row.name}: {sum(1 for each in row.learns if each)} of {len(row.learns)} learn" for row in self._rows
-        )
+        spoken = (f"{row.name}: {sum(map(bool, row.learns))} of {len(row.learns)} learn" for row in self._rows)
         self.setAccessibleDescription(". ".join(spoken))
         self.updateGeometry()
         self.update()
