@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.jobs.run_reader import RunReader
-from engine.events import Event, MergeLearned, Resumed, RunState, StateChanged, StepMetrics
+from engine.events import Event, MergeLearned, Resumed, RunState, StateChanged, StepMetrics, TuningCheck
 from engine.launch.local import RecipeRun
 from engine.store.run_folder import Status
 from engine.store.workspace import Workspace
@@ -110,7 +110,7 @@ class EventFeed(QObject):
         spent = time.thread_time() - self._spent
         self._spent += spent
         if found:
-            self._trains = isinstance(found[-1][1], StepMetrics)
+            self._trains = any(isinstance(event, StepMetrics | TuningCheck) for _, event in found)
         if found or changed:
             self.told.emit()
         self._timer.setInterval(0 if reader.more else self._pause_ms(spent))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from engine.events import Event, StepMetrics, Validation, decode
+from engine.events import ArtifactReady, Event, LabelsJudged, StepMetrics, TuningCheck, Validation, decode
 from engine.launch.local import RecipeRun
 from engine.store.run_folder import RunFolder
 
@@ -18,32 +18,58 @@ _MEAN_OF = 10
 
 @dataclass(frozen=True)
 class Losses:
-    """points: at most 64 training losses over the whole run, in nats per token. step: of the last one.
-    recent: of the last steps, up to ten. held_out: the last validation loss."""
+    """points: at most 64 training losses over the whole run, in nats per token. step: of the last one. recent:
+    of the last steps, up to ten. held_out: the last loss on what is not trained on. stage: index of the stage. exact: of
+    a fine-tuning, share of held-out questions that were answered word for word, or of texts that were labelled rightly,
+    0 to 1; NaN when none was asked. labels: whether it is a classifier's. ready: what the stage told at its end."""
 
     points: tuple[float, ...]
     step: int
     recent: tuple[float, ...]
     held_out: float | None
     folder: RunFolder
+    stage: int
+    exact: float | None = None
+    labels: bool = False
+    ready: ArtifactReady | None = None
 
 
 def read_losses(run: RecipeRun) -> Losses | None:
     """Of the last stage that trains; None before its first step."""
-    for folder in reversed(run.stage_folders()):
+    for index, folder in reversed(list(enumerate(run.stage_folders()))):
         points = _sampled(folder)
         if points:
             tail = read_tail(folder)
             steps = [event.loss for event in tail if isinstance(event, StepMetrics)]
-            held_out = [event.loss for event in tail if isinstance(event, Validation)]
+            held_out = [event.loss for event in tail if isinstance(event, Validation | TuningCheck)]
+            labels, exact, ready = _answered(tail)
             return Losses(
                 tuple(loss for _, loss in points),
                 points[-1][0],
                 tuple(steps[-_MEAN_OF:]),
                 held_out[-1] if held_out else None,
                 folder,
+                index,
+                exact,
+                labels,
+                ready,
             )
     return None
+
+
+def _answered(tail: Iterable[Event]) -> tuple[bool, float | None, ArtifactReady | None]:
+    """Whether there are labels, the last share of right answers, and the end of the stage. What was measured at the
+    end, of the best model and with more questions, counts more than any look before."""
+    labels, exact, ready = False, None, None
+    for event in tail:
+        if isinstance(event, LabelsJudged):
+            labels, exact = True, event.accuracy
+        elif isinstance(event, TuningCheck) and not labels:
+            exact = event.exact
+        elif isinstance(event, ArtifactReady):
+            ready = event
+    final = ready.figures.get("exact") if ready is not None and not labels else None
+    return labels, float(final) if isinstance(final, float | int) else exact, ready
 
 
 def _sampled(folder: RunFolder) -> list[tuple[int, float]]:
@@ -66,7 +92,7 @@ def _sampled(folder: RunFolder) -> list[tuple[int, float]]:
 def _metrics_after(stream: BinaryIO, offset: int, size: int) -> StepMetrics | None:
     """The first step written after `offset`; at the end of the file, the last one."""
     if offset >= size:
-        stream.seek(max(0, size - _TAIL_BYTES // 16))
+        stream.seek(max(0, size - _TAIL_BYTES // 4))
         steps = [event for event in _decoded(stream.read().splitlines()) if isinstance(event, StepMetrics)]
         return steps[-1] if steps else None
     stream.seek(offset)

@@ -20,13 +20,27 @@ from engine.store.workspace import Workspace
 
 @dataclass(frozen=True)
 class Planned:
-    """What a training stage settled before it began; zeros before that. seconds: estimated."""
+    """What a training stage settled before it began; zeros before that. seconds: estimated. stage: its title.
+
+    Of a fine-tuning also method ("full" or "lora"), rank of its adapter, base: what it began with, in words,
+    base_folder: its checkpoint, relative to the workspace, and conversations: how many it learns from."""
 
     steps: int = 0
     parameters: int = 0
     n_layer: int = 0
     d_model: int = 0
     seconds: float = 0.0
+    stage: str = ""
+    method: str = ""
+    rank: int = 0
+    base: str = ""
+    base_folder: str = ""
+    conversations: int = 0
+
+    @property
+    def method_words(self) -> str:
+        """ "LoRA, rank 8", "all weights", "" for no fine-tuning."""
+        return {"lora": f"LoRA, rank {self.rank}" if self.rank else "LoRA", "full": "all weights"}.get(self.method, "")
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,9 @@ class RunSummary:
 
     state: None for a folder that cannot be read as a run; ended_words then say why.
     result: loss in nats per token (NaN if it became that), None before the first step.
-    result_words: what that number is. loss_points: at most 64, oldest first.
+    result_words: what that number is. exact: of a fine-tuning, share of held-out questions answered word for word or of
+    texts labelled rightly, 0 to 1, None before the first look and where nothing is asked; best_step: of the model that
+    was kept, 0 as long as that is not known. loss_points: at most 64, oldest first.
     step: of the stage at work, or where it ended; stage: its title. bytes: on disk. stages: in order.
     """
 
@@ -61,6 +77,17 @@ class RunSummary:
     stages: tuple[StageLine, ...] = ()
     planned: Planned = Planned()
     has_model: bool = False
+    exact: float | None = None
+    best_step: int = 0
+
+    @property
+    def is_tuning(self) -> bool:
+        return bool(self.planned.method)
+
+    @property
+    def page(self) -> str:
+        """The page that shows it at length."""
+        return "finetune" if self.is_tuning else "train"
 
     @property
     def seconds(self) -> float:
@@ -115,8 +142,10 @@ def _summary(run: RecipeRun) -> RunSummary:
         bytes=bytes_on_disk(run.folder),
         description=run.recipe.description,
         stages=tuple(lines),
-        planned=_planned(losses),
+        planned=_planned(run, losses),
         has_model=has_model,
+        exact=losses.exact if losses and losses.exact is not None and math.isfinite(losses.exact) else None,
+        best_step=_best_step(losses),
     )
 
 
@@ -185,22 +214,35 @@ def _result(losses: Losses | None, state: RunState) -> tuple[float | None, str]:
     if not math.isfinite(losses.recent[-1]):
         return math.nan, "the loss was not a number"
     if state.is_final and losses.held_out is not None:
-        return losses.held_out, "loss on held-out text, nats per token"
+        what = "text" if losses.exact is None else "texts" if losses.labels else "conversations"
+        return losses.held_out, f"loss on held-out {what}, nats per token"
     return sum(losses.recent) / len(losses.recent), "training loss, nats per token"
 
 
-def _planned(losses: Losses | None) -> Planned:
+def _best_step(losses: Losses | None) -> int:
+    found = losses.ready.figures.get("best_step", 0) if losses and losses.ready else 0
+    return int(found)
+
+
+def _planned(run: RecipeRun, losses: Losses | None) -> Planned:
     plan = losses.folder.path / "plan.json" if losses else None
     if plan is None or not plan.exists():
         return Planned()
     facts = read_json(plan)
     estimate = facts.get("estimate", {})
+    spec = run.recipe.stages[losses.stage] if losses else None
     return Planned(
         steps=int(facts.get("training", {}).get("steps", 0)),
         parameters=int(estimate.get("parameters", 0)),
         n_layer=int(facts.get("model", {}).get("n_layer", 0)),
         d_model=int(facts.get("model", {}).get("d_model", 0)),
         seconds=float(estimate.get("seconds", 0.0)),
+        stage=str(spec.module.TITLE) if spec else "",
+        method=str(facts.get("method", "")),
+        rank=int((facts.get("lora") or {}).get("rank", 0)),
+        base=str(facts.get("base", "")),
+        base_folder=str(facts.get("base_folder", "")),
+        conversations=int((facts.get("conversations") or {}).get("train", 0)),
     )
 
 

@@ -13,11 +13,13 @@ from engine.events import (
     Event,
     Failed,
     HealthAlarm,
+    LabelsJudged,
     MemoryRanOut,
     Notice,
     Resumed,
     RunState,
     StateChanged,
+    TuningCheck,
     Validation,
 )
 
@@ -51,6 +53,11 @@ def _words(event: Event, stage: str) -> str:
             return (
                 f"step {event.step:,}: {event.loss:.3f} nats, {event.bits_per_byte:.3f} bits per byte on held-out text"
             )
+        case TuningCheck():
+            return f"step {event.step:,}: {event.loss:.3f} nats on held-out conversations{_answers(event)}"
+        case LabelsJudged():
+            sure = f"{event.expected_calibration_error:.1%} off in how sure it is"
+            return f"step {event.step:,}: {event.accuracy:.1%} of held-out texts labelled rightly, {sure}"
         case ControlApplied():
             return _CONTROLS.get(event.name, event.name).format(value=event.value)
         case Resumed():
@@ -81,6 +88,12 @@ def state_words(state: RunState, stage: str, step: int) -> str:
         RunState.FAILED: f"{stage} failed{at}",
         RunState.DIED: f"{stage} died{at}, can be resumed",
     }[state]
+
+
+def _answers(check: TuningCheck) -> str:
+    if not check.asked:
+        return ""
+    return f", {check.exact:.0%} of {check.asked:,} questions exact, {check.stopped:.0%} ended by themselves"
 
 
 def _elapsed(seconds: float) -> str:

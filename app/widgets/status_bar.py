@@ -46,6 +46,7 @@ class StatusBar(QWidget):
         self._memory.add(self._memory_bar)
         self._speed = _Segment("", "tokens trained on per second")
         self._loss = _Segment("", "loss of the last steps, smoothed, in nats per token", words_first=True)
+        self._exact = _Segment("", "held-out questions answered word for word, at the last look", words_first=True)
         self._left = _Segment("", "time left of this stage at the present pace")
         self._watching = _Segment("", "", words_first=True, line=False)
         self.stop = Button("Stop", "danger", "ph.square", small=True, tooltip="Save a checkpoint and end the run")
@@ -53,7 +54,7 @@ class StatusBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 1, 5, 0)
         layout.setSpacing(0)
-        for segment in (self._device, self._memory, self._speed, self._loss, self._left):
+        for segment in (self._device, self._memory, self._speed, self._loss, self._exact, self._left):
             layout.addWidget(segment)
         layout.addStretch(1)
         layout.addWidget(self._watching)
@@ -77,6 +78,8 @@ class StatusBar(QWidget):
         self._speed.set(f"{speed:,.0f}" if speed else "", "tokens/s, slower than before" if slow else "tokens/s")
         loss = live.loss if at_work else None
         self._loss.set("" if loss is None else f"{loss:.2f}", "loss")
+        exact = live.exact if at_work else None
+        self._exact.set("" if exact is None else f"{exact:.0%}", "exact")
         left = live.seconds_left if at_work else None
         self._left.set("" if left is None else clock(left), "left when resumed" if state is RunState.PAUSED else "left")
         self.stop.setVisible(state is not None)

@@ -14,7 +14,16 @@ from app.jobs.job_queue import Job, JobQueue
 from app.jobs.pace import Pace
 from app.widgets.jobs_drawer_words import log_line
 from engine.errors import CutawayError
-from engine.events import CheckpointSaved, Event, Progress, RunState, StateChanged, StepMetrics
+from engine.events import (
+    CheckpointSaved,
+    Event,
+    LabelsJudged,
+    Progress,
+    RunState,
+    StateChanged,
+    StepMetrics,
+    TuningCheck,
+)
 from engine.launch.local import RecipeRun
 from engine.store.files import read_json
 from engine.store.run_folder import Status
@@ -137,6 +146,8 @@ class LiveRun(QObject):
         self.statuses = [self._feed.stage_status(index) for index in range(count)]
         self._worked = [0.0] * count
         self.loss: float | None = None
+        # Share of held-out questions answered, or of texts labelled, rightly; of the stage at work.
+        self.exact: float | None = None
         self.step = 0
         self.has_model = False
         self.log.clear()
@@ -149,6 +160,7 @@ class LiveRun(QObject):
 
     def _begin_stage(self, index: int) -> None:
         self._index = index
+        self.exact = None
         self._done, self._total, self._unit = 0.0, 0.0, ""
         self._pace = Pace()
         self._plan: dict[str, Any] | None = None
@@ -165,6 +177,10 @@ class LiveRun(QObject):
                 self._move(event.done, event.total, event.seconds, event.unit)
             elif isinstance(event, CheckpointSaved):
                 self.has_model = True
+            elif isinstance(event, TuningCheck):
+                self.exact = event.exact if event.asked else self.exact
+            elif isinstance(event, LabelsJudged):
+                self.exact = event.accuracy
             elif isinstance(event, StateChanged) and event.state == RunState.RUNNING:
                 self._pace.rest()
             title = self.titles[index] if index < len(self.titles) else name

@@ -158,3 +158,17 @@ def test_a_run_that_is_deleted_while_the_list_is_read_is_left_out(
     shutil.rmtree(there)
     desk.runs.refresh()
     qtbot.waitUntil(lambda: desk.runs.summaries == [])
+
+
+def test_a_fine_tuning_is_summed_up_by_what_it_answers(tmp_path: Path) -> None:
+    told = build(tmp_path, "done", "first-assistant")
+    assert told.folder is not None
+    found = read_summary(told.workspace, told.folder)
+    assert found.is_tuning and found.page == "finetune"
+    assert (found.exact, found.best_step) == (0.93, 160)
+    assert found.result is not None and found.result < 0.3
+    assert found.result_words == "loss on held-out conversations, nats per token"
+    assert found.planned.stage == "Fine-tune"
+    assert found.planned.method_words == "all weights"
+    assert "first-words" in found.planned.base
+    assert found.planned.conversations == 3140
