@@ -5,6 +5,7 @@ Nothing is guessed: what no file says is listed under "unknown", in words.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,12 +14,13 @@ from typing import Any
 
 from engine import __version__
 from engine.errors import CutawayError
-from engine.events import ArtifactReady, Event, HealthAlarm, Resumed, StepMetrics, Validation
+from engine.events import ArtifactReady, Event, HealthAlarm, Resumed, StepMetrics, TuningCheck, Validation
 from engine.store.artifact import MANIFEST, Artifact, open_artifact
 from engine.store.files import read_json
 from engine.store.run_folder import RunFolder
 from engine.store.workspace import FOLDERS, Workspace
 
+_PLANNED = ("training", "batch_tokens", "train_tokens", "base", "method", "lora", "conversations")
 _PRIVATE = ("host", "pid", "process_began", "heartbeat")
 
 
@@ -34,6 +36,9 @@ def collect(workspace: Workspace, folder: Path, step: int) -> dict[str, Any]:
     else:
         stages = _stages(run)
         artifacts, missing = _artifacts(workspace, run, stages)
+        base = _base(workspace, run)
+        known = {artifact["hash"] for artifact in artifacts}
+        artifacts += [each for each in base.get("artifacts", ()) if each.get("hash") not in known]
         recipe = read_json(run / "recipe.json")
         training = _training(run, step)
         found = {
@@ -44,6 +49,8 @@ def collect(workspace: Workspace, folder: Path, step: int) -> dict[str, Any]:
             "training": training,
             "artifacts": artifacts,
         }
+        if base:
+            found["base"] = base
         found["unknown"] = [*missing, *_unknown(artifacts, training), *_unknown_code(stages)]
     cleaned: dict[str, Any] = _without_homes(found, workspace)
     return cleaned
@@ -51,6 +58,17 @@ def collect(workspace: Workspace, folder: Path, step: int) -> dict[str, Any]:
 
 def _run_of(folder: Path) -> Path | None:
     return next((place for place in (folder, *folder.parents) if (place / "recipe.json").is_file()), None)
+
+
+def _base(workspace: Workspace, run: Path) -> dict[str, Any]:
+    """Lineage of the model of another run, or from elsewhere, that this one was tuned from; empty where there is
+    none."""
+    plans = [path / "plan.json" for path in _stage_folders(run) if (path / "plan.json").is_file()]
+    told = read_json(plans[-1]).get("base_folder") if plans else None
+    folder = workspace.root / str(told)
+    if told is None or not folder.is_dir() or folder.is_relative_to(run):
+        return {}
+    return collect(workspace, folder, int(folder.name.removeprefix("step-")))
 
 
 def _stage_folders(run: Path) -> list[Path]:
@@ -77,6 +95,7 @@ def _training(run: Path, step: int) -> dict[str, Any]:
     """Of the last stage with steps: how far it came, how it did on held-out text, how fast and on what."""
     metrics: list[StepMetrics] = []
     looks: list[Validation] = []
+    answers: list[TuningCheck] = []
     alarms: list[str] = []
     resumptions = 0
     last = next((path for path in reversed(_stage_folders(run)) if (path / "plan.json").is_file()), None)
@@ -86,11 +105,14 @@ def _training(run: Path, step: int) -> dict[str, Any]:
         if isinstance(event, Resumed):
             metrics = [known for known in metrics if known.step <= event.step]
             looks = [known for known in looks if known.step <= event.step]
+            answers = [known for known in answers if known.step <= event.step]
             resumptions += 1
         elif isinstance(event, StepMetrics) and event.step <= step:
             metrics.append(event)
         elif isinstance(event, Validation) and event.step <= step:
             looks.append(event)
+        elif isinstance(event, TuningCheck) and event.step <= step:
+            answers.append(event)
         elif isinstance(event, HealthAlarm):
             alarms.append(event.cause)
     told: dict[str, Any] = {"stage": last.name, "step": step, "resumed": resumptions, "alarms": alarms}
@@ -103,10 +125,18 @@ def _training(run: Path, step: int) -> dict[str, Any]:
             {"step": look.step, "loss": look.loss, "bits_per_byte": look.bits_per_byte, "train_loss": look.train_loss}
             for look in looks
         ]
+    if answers:
+        told["held_out_conversations"] = [_answered(check) for check in answers]
     plan = read_json(last / "plan.json")
-    told["plan"] = {name: plan[name] for name in ("training", "batch_tokens", "train_tokens") if name in plan}
+    told["plan"] = {name: plan[name] for name in _PLANNED if plan.get(name) is not None}
     told["machine"] = {name: plan[name] for name in ("device", "threads", "precision") if name in plan}
     return told
+
+
+def _answered(check: TuningCheck) -> dict[str, Any]:
+    """What a look at held-out conversations measured; what it did not is left out."""
+    names = ("step", "loss", "token_accuracy", "asked", "exact", "stopped", "pretraining_loss")
+    return {name: getattr(check, name) for name in names if not math.isnan(getattr(check, name))}
 
 
 def _artifacts(workspace: Workspace, run: Path, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -147,7 +177,7 @@ def _unknown(artifacts: list[dict[str, Any]], training: dict[str, Any]) -> list[
         if corpus["stage"] != "world":
             told.append(f"The languages of the corpus {corpus['name']}: nothing measured them.")
             told.append(f"Whether the corpus {corpus['name']} holds personal data: nothing searched it.")
-    if "held_out" not in training:
+    if "held_out" not in training and "held_out_conversations" not in training:
         told.append("How well it does on held-out text: nothing measured it.")
     return [*told, "The energy that training took: nothing measured it."]
 

@@ -61,6 +61,8 @@ def _summary(config: ModelConfig, lineage: dict[str, Any]) -> str:
 
 def _measured(training: dict[str, Any]) -> str:
     looks = training.get("held_out")
+    if training.get("held_out_conversations"):
+        return _answered(training["held_out_conversations"])
     if not looks:
         return "Nothing measured it."
     last = looks[-1]
@@ -70,6 +72,23 @@ def _measured(training: dict[str, Any]) -> str:
             [[f"{last['step']:,}", *(f"{last[key]:.4f}" for key in ("loss", "bits_per_byte", "train_loss"))]],
         )
         + "\n\nLosses are in nats per token. It continues text; nobody checked that what it writes is true or harmless."
+    )
+
+
+def _answered(looks: list[dict[str, Any]]) -> str:
+    """Of a model that holds conversations: before tuning and at this step."""
+    rows = [
+        [
+            f"{look['step']:,}",
+            f"{look['loss']:.4f}",
+            f"{look['exact']:.1%} of {look['asked']:,}" if "exact" in look else "",
+            f"{look['stopped']:.1%}" if "stopped" in look else "",
+        ]
+        for look in (looks[0], looks[-1])
+    ]
+    return (
+        _table(["measured at step", "held-out loss", "answered exactly", "ended by itself"], rows)
+        + "\n\nLosses are in nats per token of the assistant's. It answers; where it does not know, it invents."
     )
 
 

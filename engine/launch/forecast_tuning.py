@@ -42,9 +42,7 @@ def looking_seconds(config: sft.Config, plan: Plan) -> float:
     """Reading the conversations, and the answers of every look."""
     looks = math.ceil(plan.training.steps / plan.training.evaluate_every) + 1
     answers = looks * config.questions + config.final_questions
-    size = math.pow(
-        max(1.0, plan.model.parameters() / 2e6), 0.8
-    )  # longer, though not in proportion
+    size = math.pow(max(1.0, plan.model.parameters() / 2e6), 0.8)  # longer, though not in proportion
     return _SECONDS_TO_BEGIN + answers * _SECONDS_AN_ANSWER * size
 
 
