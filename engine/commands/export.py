@@ -25,6 +25,8 @@ def configure(parser: ArgumentParser) -> None:
     forms.add_argument("--gguf", dest="kind", choices=FORMS, metavar="FORM", help=words)
     words = "a folder that the transformers library opens"
     forms.add_argument("--huggingface", dest="kind", action="store_const", const="huggingface", help=words)
+    words = "the small addition that a fine-tuning learned, as the peft library opens it"
+    forms.add_argument("--adapter", dest="kind", action="store_const", const="adapter", help=words)
     parser.add_argument("--checkpoint", metavar="NAME", help="for example step-000500 (default: the newest)")
     parser.add_argument("--name", default="", help="what the model is called (default: the name of its run)")
     parser.add_argument("--json", action="store_true", help="one line of JSON with the files and their sizes")

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from engine.errors import CutawayError
 from engine.model.config import ModelConfig
 from engine.model.lora_config import LoraConfig
-from engine.store.files import sha256_file
+from engine.store.files import read_json, sha256_file
 from engine.store.workspace import Workspace
 
 if TYPE_CHECKING:
+    from engine.generation.loaded import LoadedModel
     from engine.model.transformer import Transformer
     from engine.store.checkpoint import Checkpoint
 
@@ -37,6 +38,16 @@ def base_facts(workspace: Workspace, checkpoint: Path, seed: int) -> dict[str, A
     """
     folder = checkpoint.resolve().relative_to(workspace.root.resolve()).as_posix()
     return {"folder": folder, "hash": checkpoint_hash(checkpoint), "seed": seed}
+
+
+def base_name(loaded: LoadedModel) -> str:
+    """What a person calls the base of a loaded adapter: its run and step, or its model's name; "" where nothing is
+    said."""
+    if loaded.folder is None:
+        return ""
+    parts = Path(str(read_json(loaded.folder / "state.json")["base"]["folder"])).parts
+    run, step = parts[1], parts[-1]
+    return run if parts[0] == "models" else f"{run}, {step}"
 
 
 def base_checkpoint(workspace: Workspace, found: Checkpoint) -> Path:

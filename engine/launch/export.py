@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
     from engine.generation.loaded import LoadedModel
 
-Kind = Literal["bundle", "huggingface", "f32", "f16", "bf16", "q8_0"]
-KINDS: tuple[Kind, ...] = ("bundle", "huggingface", *FORMS)
+Kind = Literal["bundle", "huggingface", "adapter", "f32", "f16", "bf16", "q8_0"]
+KINDS: tuple[Kind, ...] = ("bundle", "huggingface", "adapter", *FORMS)
 
 
 @dataclass(frozen=True)
 class ExportRequest:
     """source: a run, a stage's run, a checkpoint or a model. destination: a folder that is not there yet, or empty.
 
-    kind: "bundle", "huggingface", or the form of a GGUF file. checkpoint: for example "step-000500"; None for the
+    kind: "bundle", "huggingface", "adapter" as the peft library reads it, or the form of a GGUF file. In all others a
+    model's adapter is merged into its weights. checkpoint: for example "step-000500"; None for the
     newest. name: what the model is called; "" for the name of its run.
     """
 
@@ -72,6 +73,15 @@ def export(workspace: Workspace, request: ExportRequest) -> Iterator[Progress | 
     lineage = collect(workspace, request.source, loaded.step)
     name = " ".join(request.name.split()) or str(lineage["name"])
     notes = [loaded.note] if loaded.note else []
+    if request.kind == "adapter" and not loaded.adapter:
+        raise CutawayError(
+            f"{name} has no adapter.", "All of its weights were trained, not an addition.", "Export it as a whole."
+        )
+    if request.kind != "adapter" and loaded.adapter:
+        from engine.model.lora import merge
+
+        merge(loaded.model)
+        notes.append("Its adapter is merged into its weights.")
     with _publishing(destination) as folder:
         yield _about("Writing")
         tensors = weights(loaded.model)
@@ -80,6 +90,8 @@ def export(workspace: Workspace, request: ExportRequest) -> Iterator[Progress | 
             write_bundle(folder, name, loaded.model.config, tensors, loaded.tokenizer, lineage, extras)
         elif request.kind == "huggingface":
             notes += _write_huggingface(folder, name, loaded, tensors, lineage)
+        elif request.kind == "adapter":
+            notes += _write_adapter(folder, name, loaded, lineage)
         else:
             yield from _write_gguf(folder, name, request.kind, loaded, lineage, notes)
         files = _sizes(folder)
@@ -122,6 +134,21 @@ def _write_huggingface(
     write_tokenizer(folder, loaded.tokenizer, same.config.context_length, loaded.chat_template)
     _write_card(folder, name, loaded, lineage, same.notes)
     return same.notes
+
+
+def _write_adapter(folder: Path, name: str, loaded: LoadedModel, lineage: dict[str, Any]) -> list[str]:
+    from engine.formats.peft import write_adapter
+    from engine.formats.tokenizer_json import write_tokenizer
+    from engine.generation.adapted import base_name
+    from engine.model.lora import lora_weights
+
+    model, base = loaded.model, base_name(loaded)
+    assert model.adapter is not None
+    notes = [f"It stands on {base}: export that with --huggingface, and give peft its folder."]
+    notes += write_adapter(folder, model.config, lora_weights(model), model.adapter, base)
+    write_tokenizer(folder, loaded.tokenizer, model.config.context_length, loaded.chat_template)
+    _write_card(folder, name, loaded, lineage, notes)
+    return notes
 
 
 def _write_card(folder: Path, name: str, loaded: LoadedModel, lineage: dict[str, Any], notes: list[str]) -> None:

@@ -37,6 +37,7 @@ def attach(model: Transformer, config: LoraConfig, seed: int, embedding_rows: in
             "Choose other parts or layers.",
         )
     model.requires_grad_(False)
+    model.adapter = config
     random = torch.Generator().manual_seed(seed)
     known = matrices(model.config)
     for layer, name in chosen:
@@ -62,6 +63,7 @@ def detach(model: Transformer) -> None:
         embedding = nn.Embedding(model.config.vocab_size, model.config.d_model, device="meta")
         embedding.weight = model.embedding.weight
         model.embedding, model.head = embedding, _plain(model.head)
+    model.adapter = None
     model.requires_grad_(True)
 
 
@@ -89,7 +91,7 @@ def _grown(model: Transformer) -> list[GrownEmbedding | GrownHead]:
 
 
 def is_attached(model: Transformer) -> bool:
-    return any(True for _ in _linears(model))
+    return model.adapter is not None
 
 
 def is_adapter(name: str) -> bool:

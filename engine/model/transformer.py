@@ -16,6 +16,7 @@ from engine.model.blocks.rotary import rotary_tables
 from engine.model.config import ModelConfig
 from engine.model.hooks import NO_HOOKS, Hooks
 from engine.model.kv_cache import KVCache
+from engine.model.lora_config import LoraConfig
 from engine.model.lora_modules import GrownHead
 
 # Rotary tables of a long context are only made as far as texts really go: 128,000 positions would take 130 MB.
@@ -52,7 +53,11 @@ class Transformer(nn.Module):
 
     Weights: normal with std 0.02, projections back into the stream divided by sqrt(2 n_layer) as in GPT-2
     (Radford et al. 2019), so that the stream's size does not grow with depth.
+
+    adapter: what is attached (`engine.model.lora`), or None.
     """
+
+    adapter: LoraConfig | None = None
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

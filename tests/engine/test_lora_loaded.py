@@ -14,6 +14,8 @@ from engine.generation.adapted import base_facts
 from engine.generation.decoder import generate
 from engine.generation.loaded import load_model
 from engine.generation.sampling import SamplingConfig
+from engine.launch.export import Exported, ExportRequest, export
+from engine.launch.opening import Opened, open_model
 from engine.model import lora
 from engine.model.config import ModelConfig
 from engine.model.growing import with_tokens
@@ -127,3 +129,18 @@ def test_a_base_of_another_shape_is_told(workspace: Workspace) -> None:
     save_checkpoint(above.parent, 4, {"adapter": tensors}, adapter)
     with pytest.raises(CutawayError, match="another shape"):
         load_model(workspace, above.parents[2], device="cpu")
+
+
+def test_exports_hold_the_adapter_alone_or_merged(workspace: Workspace, tmp_path: Path) -> None:
+    below, above, _, model = store(workspace, 0)
+    for kind in ("adapter", "huggingface"):
+        *_, done = export(workspace, ExportRequest(above, tmp_path / kind, kind))  # type: ignore[arg-type]
+        assert isinstance(done, Exported)
+        assert ("adapter_model.safetensors" in done.files) == (kind == "adapter"), done.files
+        assert any("words, step-000009" in note for note in done.notes) == (kind == "adapter")
+    *_, opened = open_model(workspace, str(tmp_path / "huggingface"))
+    assert isinstance(opened, Opened)
+    whole = load_model(workspace, opened.folder, device="cpu").model
+    torch.testing.assert_close(whole(IDS), model(IDS), atol=1e-5, rtol=1e-4)
+    with pytest.raises(CutawayError, match="no adapter"):
+        list(export(workspace, ExportRequest(below, tmp_path / "none", "adapter")))
