@@ -68,7 +68,7 @@ def seconds_at(step: int) -> float:
 
 def write_tuning(workspace: Workspace, state: str, base: Path, now: datetime) -> Path | None:
     """The run's folder; None for "empty": the base stands there, and nothing was tuned yet."""
-    model = _give_checkpoint(base)
+    model = _give_checkpoint(workspace, base)
     if state == "empty":
         return None
     people = read_json(next((workspace.root / "corpora").glob("*/world.json")))
@@ -92,13 +92,15 @@ def _told_corpus(workspace: Workspace) -> str:
     return found.parent.relative_to(workspace.root).as_posix()
 
 
-def _give_checkpoint(base: Path) -> ModelConfig:
+def _give_checkpoint(workspace: Workspace, base: Path) -> ModelConfig:
     """What a list of models looks for in the run that is tuned: a sealed checkpoint. There are no weights in it."""
     stage = next(base.glob("*-pretrain"))
     plan = read_json(stage / "plan.json")
     folder = stage / "checkpoints" / f"step-{plan['training']['steps']:06d}"
     folder.mkdir(parents=True)
-    write_json(folder / "state.json", {"model": plan["model"], "step": plan["training"]["steps"]}, durable=False)
+    tokenizer = next(workspace.root.glob("tokenizers/*/manifest.json")).parent.relative_to(workspace.root).as_posix()
+    state = {"model": plan["model"], "step": plan["training"]["steps"], "tokenizer": tokenizer}
+    write_json(folder / "state.json", state, durable=False)
     write_json(folder / "manifest.json", {"step": plan["training"]["steps"], "files": {}}, durable=False)
     return ModelConfig.model_validate(plan["model"])
 

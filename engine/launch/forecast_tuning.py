@@ -26,15 +26,20 @@ _SECONDS_TO_BEGIN = 6.0
 _SECONDS_AN_ANSWER = 0.012  # of a small model on two cores, 64 at once
 
 
-def tuning_plan(recipe: Recipe, config: sft.Config, workspace: Workspace, vocabulary: int) -> Plan | None:
-    """Every value settled, its steps as far as the number of conversations can be told. None where the base cannot be
-    read; its stage will say so. Raises CutawayError for settings that contradict each other."""
+def tuning_plan(
+    recipe: Recipe, config: sft.Config, workspace: Workspace, vocabulary: int, conversations: int = 0
+) -> Plan | None:
+    """Every value settled, its steps as far as the number of conversations can be told. conversations: to learn from,
+    where they were counted. None where the base cannot be read; its stage will say so.
+
+    Raises CutawayError for settings that contradict each other."""
     base = base_config(recipe, config, workspace, vocabulary)
     if base is None:
         return None
     model = base.model_copy(update={"vocab_size": base.vocab_size + CHAT_TOKENS})
     settings = config.model_dump()
-    rows = max(1, math.ceil(_tokens(recipe, workspace) / (row_length(settings, model) * _FILLED)))
+    tokens = conversations * _BYTES_EACH / _BYTES_A_TOKEN or _tokens(recipe, workspace)
+    rows = max(1, math.ceil(tokens / (row_length(settings, model) * _FILLED)))
     return make_tuning_plan(settings, set(config.model_fields_set), model, rows, has_text=True)
 
 

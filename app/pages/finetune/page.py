@@ -14,9 +14,11 @@ from app.jobs.desk import Desk
 from app.pages._page import PageWidget
 from app.pages.finetune.bases import Base, list_bases
 from app.pages.finetune.compare_view import CompareView
+from app.pages.finetune.data_view import DataView
 from app.pages.finetune.header import COMPARE, DATA, RUN, TEMPLATE, TuningHeader
 from app.pages.finetune.run_view import RunView
 from app.pages.finetune.setup_view import SetupView
+from app.pages.finetune.template_view import TemplateView
 from app.pages.finetune.tuning_run import TuningRun
 from app.widgets.banner_trouble import Remedies, banner_words
 from app.widgets.cost_words import cost_words
@@ -41,6 +43,8 @@ class FinetunePage(PageWidget):
         self._on_screen = False
         self._scale_after_resume = 1.0
         self.header = TuningHeader(self)
+        self.data_view = DataView(desk)
+        self.template_view = TemplateView(desk)
         self.run_view = RunView(self.run, desk)
         self.setup = SetupView(desk)
         self.compare_view = CompareView(self.run, desk)
@@ -48,7 +52,7 @@ class FinetunePage(PageWidget):
         self._run_stack = QStackedWidget()
         self._run_stack.addWidget(self.run_view)
         self._run_stack.addWidget(self.setup)
-        for view in (QWidget(), QWidget(), self._run_stack, self.compare_view):
+        for view in (self.data_view, self.template_view, self._run_stack, self.compare_view):
             self._stack.addWidget(view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -76,6 +80,7 @@ class FinetunePage(PageWidget):
         header.resume.connect(lambda: self._resume(1.0))
         header.start.connect(self._start)
         self.setup.reckoned.connect(self._show_cost)
+        self.data_view.changed.connect(self._on_data)
         for view in (self.run_view, self.compare_view, self.setup):
             view.inspected.connect(desk.bus.inspect)
 
@@ -254,6 +259,8 @@ class FinetunePage(PageWidget):
         self._run_stack.setCurrentWidget(self.setup if self._new else self.run_view)
         if self._new:
             self.setup.begin_with(self.base)
+            self.data_view.show_base(self.base.folder if self.base else None)
+            self._on_data()
 
     def _is_mine(self) -> bool:
         """Whether the run in view is the one that the queue steers."""
@@ -266,6 +273,8 @@ class FinetunePage(PageWidget):
             self.run_view.shown()
         elif view is self.compare_view:
             self.compare_view.shown()
+        elif view is self.template_view:
+            self._show_template()
 
     def _show_all(self) -> None:
         if self._on_screen:
@@ -286,6 +295,29 @@ class FinetunePage(PageWidget):
         )
         self.run_view.show_banner(banner_words(self.run, remedies, self._stage_before()))
 
+    def _on_data(self) -> None:
+        """Other conversations: what a run would be, and the tokens that they become."""
+        look = self.data_view.look
+        self.setup.use_data(
+            self.data_view.recipe_tables(), self.data_view.problem(), look.count("train") if look else 0
+        )
+        if self._stack.currentWidget() is self.template_view:
+            self._show_template()
+        self._show_state()
+
+    def _show_template(self) -> None:
+        """Of the run in view, or of the one that is being set up."""
+        run, index = self._desk.feed.run, self._desk.feed.stage_index("conversations")
+        if not self._new and run is not None and index is not None and self._index is not None:
+            base = run.recipe.stages[self._index].config.model_dump()["base"]
+            table = run.recipe.stages[index].config.model_dump(exclude_unset=True)
+            self.template_view.show_source(self._desk.workspace.root / base if base else run.folder, table)
+        elif self.base is not None:
+            table = self.data_view.recipe_tables()["conversations"]
+            self.template_view.show_source(self.base.folder, table, context_length=self.setup.row_length)
+        else:
+            self.template_view.show_source(None, {})
+
     def _show_cost(self) -> None:
         outlook = self.setup.outlook
         self.header.start_button.setEnabled(outlook is not None)
@@ -298,8 +330,14 @@ class FinetunePage(PageWidget):
     def _mark_steps(self, state: RunState) -> None:
         steps = self.header.steps
         if self._new:
-            for step in (RUN, COMPARE):
-                steps.set_mark(step, "", "not begun")
+            problem = self.data_view.problem()
+            steps.set_mark(DATA, "problem" if problem else "ready", problem)
+            steps.set_mark(TEMPLATE, "ready" if self.base and not problem else "", "")
+            ready = self.setup.outlook is not None
+            steps.set_mark(
+                RUN, "ready" if ready else "problem" if self.base and not problem else "", self.setup.trouble
+            )
+            steps.set_mark(COMPARE, "", "after the first look")
             return
         steps.set_mark(DATA, "done", "told")
         steps.set_mark(TEMPLATE, "done", "settled")

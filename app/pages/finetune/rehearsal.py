@@ -10,4 +10,5 @@ from app.pages.finetune.page import FinetunePage
 def rehearse(page: PageWidget, state: str) -> None:
     """Nothing else ever calls this."""
     assert isinstance(page, FinetunePage)
+    page.data_view.rehearse(state)
     page.show_step({"empty": DATA, "done": COMPARE}.get(state, RUN))

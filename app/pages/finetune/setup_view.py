@@ -39,6 +39,7 @@ class SetupView(QWidget):
         self._desk = desk
         self._base: Base | None = None
         self._data: dict[str, dict[str, Any]] = {}
+        self._problem, self._conversations = "", 0
         self.outlook: Outlook | None = None
         self.trouble = ""
         self.form = SetupForm()
@@ -112,21 +113,33 @@ class SetupView(QWidget):
                 self.form.fit(model)
         self.reckon()
 
-    def use_data(self, tables: dict[str, dict[str, Any]]) -> None:
-        """The stages that make the conversations."""
-        self._data = tables
-        self.reckon()
+    def use_data(self, tables: dict[str, dict[str, Any]], problem: str, conversations: int) -> None:
+        """tables: of the stages that make the conversations. problem: why they cannot be, "" when they can.
+        conversations: how many are trained on, 0 while that is not known."""
+        told = (tables, problem, conversations)
+        if told != (self._data, self._problem, self._conversations):
+            self._data, self._problem, self._conversations = told
+            self.reckon()
+
+    @property
+    def row_length(self) -> int | None:
+        """As it will be; None while something is wrong."""
+        return self.outlook.plan.row_tokens if self.outlook else None
 
     def reckon(self) -> None:
         """Derived values, pictures and costs follow every key."""
         self.outlook, self.trouble = None, ""
         if self._base is None:
             self.trouble = "Choose a model to tune."
+        elif self._problem:
+            self.trouble = self._problem
         elif self.form.errors():
             self.trouble = "One of the values is out of bounds."
         else:
             try:
-                self.outlook = look_ahead(self._base, self._desk.workspace, self._data, self.form.entered())
+                self.outlook = look_ahead(
+                    self._base, self._desk.workspace, self._data, self.form.entered(), self._conversations
+                )
             except CutawayError as error:
                 self.trouble = f"{error.what} {error.why} {error.remedy}"
         if self.outlook is not None:

@@ -52,8 +52,11 @@ def make_recipe(base: Base, workspace: Workspace, data: dict[str, dict[str, Any]
     return recipe_from_json({"name": f"{base.name}-tuned", "description": description, "stages": tables})
 
 
-def look_ahead(base: Base, workspace: Workspace, data: dict[str, dict[str, Any]], entered: dict[str, Any]) -> Outlook:
-    """Raises CutawayError for values that are out of bounds or contradict each other, or a base that is gone."""
+def look_ahead(
+    base: Base, workspace: Workspace, data: dict[str, dict[str, Any]], entered: dict[str, Any], conversations: int
+) -> Outlook:
+    """conversations: that are trained on. Raises CutawayError for values that are out of bounds or contradict each
+    other, or a base that is gone."""
     model = base.config()
     if model is None:
         raise CutawayError(
@@ -62,7 +65,7 @@ def look_ahead(base: Base, workspace: Workspace, data: dict[str, dict[str, Any]]
     recipe = make_recipe(base, workspace, data, entered)
     config = recipe.stages[-1].config
     assert isinstance(config, sft.Config)
-    plan = tuning_plan(recipe, config, workspace, model.vocab_size)
+    plan = tuning_plan(recipe, config, workspace, model.vocab_size, conversations)
     assert plan is not None  # the base was read just now
     return Outlook(recipe, config, model, plan, forecast(recipe, workspace))
 
