@@ -19,9 +19,10 @@ _MEAN_OF = 10
 @dataclass(frozen=True)
 class Losses:
     """points: at most 64 training losses over the whole run, in nats per token. step: of the last one. recent:
-    of the last steps, up to ten. held_out: the last loss on what is not trained on. stage: index of the stage. exact: of
-    a fine-tuning, share of held-out questions that were answered word for word, or of texts that were labelled rightly,
-    0 to 1; NaN when none was asked. labels: whether it is a classifier's. ready: what the stage told at its end."""
+    of the last steps, up to ten. held_out: the last loss on what is not trained on. stage: index of the stage.
+    exact: of a fine-tuning, share of held-out questions that were answered word for word, or of texts that were
+    labelled rightly, 0 to 1; NaN when none was asked. labels: whether it is a classifier's. ready: what the stage told
+    at its end."""
 
     points: tuple[float, ...]
     step: int
