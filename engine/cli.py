@@ -20,7 +20,7 @@ from engine.registry import Registry
 
 COMMANDS = Registry("engine.commands", requires=("HELP", "configure", "run"))
 # As a person meets them; a command that is not named here comes after.
-_ORDER = ("run", "resume", "generate", "recall", "import", "export", "info", "window")
+_ORDER = ("run", "resume", "generate", "chat", "recall", "import", "export", "info", "window")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

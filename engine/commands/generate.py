@@ -7,19 +7,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from engine.commands._output import note, say, say_json
 from engine.commands._places import RUN_HELP, add_machine, add_workspace, find_run, recipe_run
+from engine.commands._sampling import add_sampling, sampling_of
 from engine.events import ArtifactReady
 from engine.generation.loaded import WEIGHTS
-from engine.generation.sampling import SamplingConfig
-from engine.pipeline.stage import explain_validation
 
 if TYPE_CHECKING:
     from engine.batches.token_shards import TokenShards
     from engine.generation.loaded import LoadedModel
     from engine.generation.rounding import RoundingLoss
+    from engine.generation.sampling import SamplingConfig
     from engine.store.workspace import Workspace
 
 HELP = "let a model continue a prompt"
@@ -43,13 +41,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("run", help=RUN_HELP)
     parser.add_argument("--prompt", required=True, help="what the text begins with")
     parser.add_argument("--max-tokens", type=int, default=100, metavar="N", help="default: 100")
-    settings = SamplingConfig.model_fields
-    for name, kind in (("temperature", float), ("seed", int), ("top_k", int), ("top_p", float), ("min_p", float)):
-        words = f"{settings[name].description} (default: {settings[name].default})"
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="X", help=words)
-    parser.add_argument(
-        "--repetition-penalty", type=float, metavar="X", help=settings["repetition_penalty"].description
-    )
+    add_sampling(parser)
     parser.add_argument(
         "--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be repeated"
     )
@@ -69,7 +61,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    sampling = _sampling(arguments)
+    sampling = sampling_of(arguments)
     workspace, folder = find_run(arguments, with_model=True)
     from engine.device import set_threads
     from engine.generation.decoder import generate
@@ -98,14 +90,6 @@ def run(arguments: Namespace) -> int:
     for sentence in filter(None, notes):
         note(sentence)
     return 0
-
-
-def _sampling(arguments: Namespace) -> SamplingConfig:
-    given = {name: getattr(arguments, name) for name in SamplingConfig.model_fields}
-    try:
-        return SamplingConfig(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        raise explain_validation(error, "the sampling") from error
 
 
 def _rounding(loaded: LoadedModel, workspace: Workspace, folder: Path) -> RoundingLoss | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -57,6 +57,7 @@ def generate_batch(
     seeds: Sequence[int] | None = None,
     stop: Sequence[str] = (),
     batch: int = 64,
+    ends: Collection[int] = (),
 ) -> Iterator[Progress | list[Completion]]:
     """Continues every prompt (text or ids) and yields Progress after each step and, last, one Completion a prompt.
 
@@ -64,13 +65,14 @@ def generate_batch(
     to rounding: a sum over many rows may differ from that over one in its last digit. Other than there, a reply ends
     where the view of the longest prompt beside it is full.
     batch: rows at once; each keeps keys and values for all of its tokens. Rows that are over leave at once.
+    ends: ids that end a reply beside those of the tokenizer, as a chat template's.
     Raises CutawayError as `generate` does.
     """
     if max_tokens < 1:
         raise CutawayError("Nothing can be written.", f"max_tokens is {max_tokens}.", "Ask for at least one token.")
     chosen = list(seeds) if seeds is not None else [sampling.seed + number for number in range(len(prompts))]
     rows = [
-        _row(loaded, number, prompt, seed, stop)
+        _row(loaded, number, prompt, seed, Writer(loaded.tokenizer, stop, ends))
         for number, (prompt, seed) in enumerate(zip(prompts, chosen, strict=True))
     ]
     alike = sorted(rows, key=lambda row: row.prompt)  # so that there is little padding
@@ -83,12 +85,12 @@ def generate_batch(
     yield [row.completion() for row in rows]
 
 
-def _row(loaded: LoadedModel, number: int, prompt: str | Sequence[int], seed: int, stop: Sequence[str]) -> _Row:
+def _row(loaded: LoadedModel, number: int, prompt: str | Sequence[int], seed: int, writer: Writer) -> _Row:
     tokenizer = loaded.tokenizer
     ids = tokenizer.prompt(prompt) if isinstance(prompt, str) else list(prompt)
     # As in `Reading`: what stands before a text that has not begun, and only the end of a long one is read.
     ids = (ids or tokenizer.prompt("") or [tokenizer.end_id])[-loaded.model.config.context_length :]
-    return _Row(number, ids, len(ids), seed, Writer(loaded.tokenizer, stop))
+    return _Row(number, ids, len(ids), seed, writer)
 
 
 def _write(loaded: LoadedModel, rows: list[_Row], sampling: SamplingConfig, max_tokens: int) -> Iterator[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 
@@ -85,6 +85,7 @@ def generate(
     candidates: int = 12,
     start: int = 0,
     details: bool = True,
+    ends: Collection[int] = (),
 ) -> Iterator[GeneratedToken]:
     """Continues the prompt (text or ids) until the document ends, a stop string stands, or max_tokens are written.
 
@@ -92,12 +93,13 @@ def generate(
     its end; when the view is full it slides by half. Both are said in `note`. The same seed gives the same text.
     start: index of the first token; a reply that is written in several calls then draws as if in one.
     details: work out each token's prediction before it is given away; without it, only if somebody asks for it.
+    ends: ids that end the text beside those of the tokenizer, as a chat template's.
     Nothing of the model is changed between two tokens, and no global random number is used.
     """
     if max_tokens < 1:
         raise CutawayError("Nothing can be written.", f"max_tokens is {max_tokens}.", "Ask for at least one token.")
     reading = Reading(loaded, _ids(loaded, prompt))
-    writer = Writer(loaded.tokenizer, stop)
+    writer = Writer(loaded.tokenizer, stop, ends)
     for index in range(start, start + max_tokens):
         began = time.perf_counter()
         logits = reading.logits()

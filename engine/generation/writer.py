@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.generation.stopping import StopStrings
@@ -22,16 +22,17 @@ class Piece(NamedTuple):
 
 
 class Writer:
-    """Takes the tokens of one reply in order."""
+    """Takes the tokens of one reply in order. ends: ids that end it, beside those that end any text."""
 
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = ()) -> None:
+    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = (), ends: Collection[int] = ()) -> None:
         self._tokenizer = tokenizer
+        self._ends = tokenizer.end_ids.union(ends)
         self._joiner = Utf8Joiner()
         self._stops = StopStrings(stop)
 
     def write(self, token_id: int, *, last: bool) -> Piece:
         """last: no token will follow, whatever this one is."""
-        ended = token_id in self._tokenizer.end_ids
+        ended = token_id in self._ends
         data = b"" if ended else self._tokenizer.token_bytes(token_id)
         text = self._joiner.feed(data)
         if ended or last:
