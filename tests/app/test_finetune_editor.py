@@ -207,8 +207,8 @@ def test_taking_in_a_file_and_giving_it_out(view, desk, tmp_path, qtbot):
     path.write_text(json.dumps(TALK.to_json()) + '\n{"messages": []}\n', encoding="utf-8")
     with qtbot.waitSignal(desk.bus.notice) as told:
         view.take_in([path])
-    assert "1 conversations were added" in told.args[1]
-    assert "1 rows are no conversations" in told.args[1]
+    assert "Added: 1 conversation." in told.args[1]
+    assert "Not taken: 1 row;" in told.args[1]
     view.drafts.add()  # not complete, so it stays here
     view.export(tmp_path / "out.jsonl")
     assert [line["messages"][1]["content"] for line in written(tmp_path / "out.jsonl")] == ["In the fog."]

@@ -12,6 +12,7 @@ from app.pages.finetune.data_facts import FactsPanel
 from app.pages.finetune.data_list import ConversationList, ConversationModel, kind_words
 from app.pages.finetune.data_reading import Look
 from app.pages.finetune.data_rejected import RejectedTable
+from app.pages.finetune.data_words import compact, shortened
 from app.theme.type import M, S
 from app.widgets.buttons import Button
 from app.widgets.label import Label
@@ -92,11 +93,12 @@ class Browse(QWidget):
         self.look = look
         for side, name in enumerate(("Train", "Held out", "Rejected")):
             count = look.count(_SIDES[side]) + (look.count("duplicates") if side == REJECTED else 0)
-            self.sides.set_text(side, f"{name} {count:,}" if count else name)
+            self.sides.set_text(side, f"{name} {compact(count)}" if count else name)
             self.sides.set_enabled(side, bool(count) or side == TRAIN)
         if self.sides.current() != TRAIN and not self._rows():
             self.sides.set_current(TRAIN)
         self.rejected.rows.show(look.rejected)
+        self.rejected.fit()
         self._show_side()
 
     def show_side(self, side: int) -> None:
@@ -141,7 +143,7 @@ class Browse(QWidget):
         said = found.messages[-1].content if found else ""
         others = [text for text in found.accept if text != said] if found else []
         self.bubbles.show_messages(found.messages if found else (), others)
-        self._conversation.set_subtitle(found.source if found else "")
+        self._conversation.set_subtitle(shortened(found.source) if found else "")
         self._kind.setVisible(found is not None)
         if found is not None:
             self._kind.set(kind_words(found), "accent")

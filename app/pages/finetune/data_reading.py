@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from engine.corpus.conversations.stored import Side
     from engine.stages._conversations_made import Material
 
-SHOWN = 5_000
+SHOWN, MOST_CHARACTERS = 20_000, 2 * 10**7
 _SHARE = 500
 _PREFIX = ".preview-"
 
@@ -176,13 +176,15 @@ def _look(folder: Path, counts: Counts, facts: Mapping[str, Any] | None) -> Look
 
 
 def _side(folder: Path, side: Side) -> tuple[tuple[Conversation, ...], dict[str, int]]:
-    """The first SHOWN, and how many of each kind there are among all."""
+    """The first SHOWN, of MOST_CHARACTERS together, and how many of each kind there are among all."""
     from engine.corpus.conversations.stored import iter_stored
 
     shown: list[Conversation] = []
     kinds: Counter[str] = Counter()
+    characters = 0
     for conversation in iter_stored(folder, side):
         kinds[conversation.label or conversation.topic] += 1
-        if len(shown) < SHOWN:
+        characters += sum(len(message.content) for message in conversation.messages)
+        if len(shown) < SHOWN and characters <= MOST_CHARACTERS:
             shown.append(conversation)
     return tuple(shown), dict(kinds)

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
+from app.pages.finetune.data_words import shortened
 from app.theme.type import font
 
 _HEADER = ("Where", "Why", "How the row begins")
-_SHARES = (0.19, 0.47)
+_WHY_SHARE, _LEAST, _PAD = 0.6, 90, 26
+_SOURCE, _LOOKED_AT = 34, 500
 _PARENT = QModelIndex()
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -58,7 +60,9 @@ class RejectedModel(QAbstractTableModel):
         if not index.isValid():
             return None
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self.cells(index.row())[index.column()]
+            shown = self.cells(index.row())[index.column()]
+            short = role == Qt.ItemDataRole.DisplayRole and index.column() == 0
+            return shortened(shown, _SOURCE) if short else shown
         if role == Qt.ItemDataRole.FontRole and index.column() != 1:
             return font(11, fixed=True)
         return None
@@ -106,7 +110,14 @@ class RejectedTable(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """As much room as the sources take, and the rest for why and for the text."""
         room = self.viewport().width()
-        first, second = (round(room * share) for share in _SHARES)
+        longest = max((shortened(row.source, _SOURCE) for row in self.rows.rows[:_LOOKED_AT]), key=len, default="")
+        wide = QFontMetrics(font(11, fixed=True)).horizontalAdvance(longest) + _PAD
+        first = min(max(wide, _LEAST), room // 3)
+        second = round((room - first) * _WHY_SHARE)
         for column, width in enumerate((first, second, room - first - second)):
             self.setColumnWidth(column, width)

@@ -17,7 +17,7 @@ from app.pages.finetune.data_browse import HELD_OUT, REJECTED, TRAIN, Browse
 from app.pages.finetune.data_empty import DropZone
 from app.pages.finetune.data_reading import Look, Reading, reading, world_of, worlds_of
 from app.pages.finetune.data_source import FILES, OWN, WORLD, SourcePanel
-from app.pages.finetune.data_words import format_words, share_names, source_words
+from app.pages.finetune.data_words import counted, format_words, share_names, source_words
 from app.pages.finetune.editor_view import EditorView
 from app.theme.type import M
 from engine.errors import CutawayError
@@ -85,7 +85,7 @@ class DataView(QWidget):
         self.no_world.clicked.connect(lambda: self.choose_source(FILES))
         self.own.changed.connect(self._ask)
         self.browse.copied.connect(
-            lambda count: self._desk.bus.notice.emit("ok", f"{count:,} rows are on the clipboard.")
+            lambda count: self._desk.bus.notice.emit("ok", f"On the clipboard: {counted(count, 'row')}.")
         )
         self._desk.bus.workspace_changed.connect(self._on_workspace)
 
@@ -213,7 +213,7 @@ class DataView(QWidget):
     def _take(self, item: object) -> None:
         if isinstance(item, Reading):
             self.panel.set_busy(item.share)
-            self.panel.say(f"{item.read:,} conversations read, {item.rejected:,} rows not taken so far.")
+            self.panel.say(f"Reading: {counted(item.read, 'row')} so far, {item.rejected:,} of them not taken.")
         elif isinstance(item, Look):
             self.look = item
 

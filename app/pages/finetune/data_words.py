@@ -11,6 +11,24 @@ from app.pages.finetune.data_source import FILES, FORMATS, WORLD
 _MOST_NAMES = 4
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 row", "1,204 rows"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def compact(number: int) -> str:
+    """Exact below ten thousand, then in thousands and millions."""
+    for size, sign in ((10**6, "m"), (10**3, "k")):
+        if number >= max(size, 10_000):
+            return f"{number / size:.1f}{sign}"
+    return f"{number:,}"
+
+
+def shortened(source: str, most: int = 34) -> str:
+    """The beginning goes, the line number stays."""
+    return source if len(source) <= most else f"…{source[1 - most :]}"
+
+
 def source_words(source: int, people: int | None, paths: Sequence[Path]) -> tuple[str, str]:
     """A sentence, and a muted one below it."""
     if source == WORLD:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 from app.jobs.desk import Desk
 from app.jobs.query import EngineSide, Query, Ticket
 from app.pages.finetune.data_list import ConversationList, ConversationModel
+from app.pages.finetune.data_words import counted
 from app.pages.finetune.editor_model import Drafts
 from app.pages.finetune.editor_panel import EditorPanel
 from app.pages.finetune.editor_store import place_of, save
@@ -150,8 +151,8 @@ class EditorView(QWidget):
             self._desk.bus.error.emit(error)
             return
         left = len(self.drafts.conversations) - len(complete)
-        rest = f" {left:,} that are not complete stayed here." if left else ""
-        self._desk.bus.notice.emit("ok", f"{len(complete):,} conversations are in {path.name}.{rest}")
+        rest = f" Not complete, and not among them: {left:,}." if left else ""
+        self._desk.bus.notice.emit("ok", f"{path.name} holds {counted(len(complete), 'conversation')}.{rest}")
 
     def _collect(self, item: object) -> None:
         conversations, refused = item  # type: ignore[misc]
@@ -161,11 +162,11 @@ class EditorView(QWidget):
     def _end_import(self) -> None:
         self._ticket = None
         taken = self.drafts.take_in(self._imported)
-        words = f"{taken:,} conversations were added."
+        words = f"Added: {counted(taken, 'conversation')}."
         if len(self._imported) > taken:
             words += f" There was no room for {len(self._imported) - taken:,} more: use them as files instead."
         if self._refused:
-            words += f" {self._refused:,} rows are no conversations: choose the file under Files to see which and why."
+            words += f" Not taken: {counted(self._refused, 'row')}; choose the file under Files to see which and why."
         self._desk.bus.notice.emit("ok" if taken and not self._refused else "warning", words)
 
     def _new(self) -> None:

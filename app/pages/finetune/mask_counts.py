@@ -69,7 +69,7 @@ class MaskCounts(Panel):
         self._heading.setText(
             f"All {total:,} conversations"
             if len(counted.lengths) == total
-            else f"The first {len(counted.lengths):,} of {total:,} conversations"
+            else f"The first {len(counted.lengths):,} of {total:,}"
         )
         self.lengths.show_lengths(known, context)
         longer = sum(length > context + 1 for length in known)

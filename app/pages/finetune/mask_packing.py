@@ -32,7 +32,7 @@ class PackingPanel(Panel):
         self.rows = PackedRows()
         self.rows.hovered.connect(self.hovered)
         self.rows.clicked.connect(self.clicked)
-        self._words = Label("", "muted", 11)
+        self._words = Label("", "muted", 11, wrap=True)
         self._filled = Label("", "text", 11)
         self.add_control(self._filled)
         self.body.addWidget(self.rows, 1)

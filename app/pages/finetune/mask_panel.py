@@ -56,7 +56,7 @@ class MaskPanel(Panel):
         """position: which conversation, from 0. steps: how many one can step through, and how many there are."""
         reached, total = steps
         self.masked = masked
-        self.set_subtitle(f"conversation {position + 1:,} of {total:,}" if total else "")
+        self.set_subtitle(f"{position + 1:,} of {total:,}" if total else "")
         self.back.setEnabled(position > 0)
         self.ahead.setEnabled(position + 1 < reached)
         groups = [group for group in masked.groups() if group.first < SHOWN_TOKENS] if masked is not None else []

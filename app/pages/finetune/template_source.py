@@ -58,9 +58,14 @@ class TemplateSource(Panel):
             self.words.setText("")
             self.text.setPlainText("")
             return
-        self.set_subtitle("Cutaway’s own, like ChatML" if opened.own else f"the one that {opened.base} came with")
+        self.set_subtitle("Cutaway’s own" if opened.own else "the model’s own")
         names = sorted(opened.tokenizer.token_text(token_id) for token_id in opened.template.end_ids)
-        words = f"An answer ends with {' or '.join(names)}." if names else "Nothing ends an answer in it."
+        origin = "After ChatML." if opened.own else f"{opened.base} came with it."
+        words = (
+            f"{origin} An answer ends with {' or '.join(names)}."
+            if names
+            else f"{origin} Nothing ends an answer in it."
+        )
         if opened.added:
             words += f" {len(opened.added)} special tokens are added behind the vocabulary: {', '.join(opened.added)}."
         self.words.setText(words)
