@@ -66,17 +66,18 @@ def _size(text: str) -> QSize:
 def render(page: str, size: QSize, out: Path, folder: Path, state: str = "running") -> bool:
     """Builds the window on a workspace below `folder`, lets it settle and grabs it. False when `out` cannot be
     written. The theme is the application's. A page's module may name states of its own in PREVIEWS, each with the
-    canned run that it stands on."""
+    canned run that it stands on: "done", or with its story "first-assistant:done"."""
     from app import canned
     from app.jobs.desk import make_desk
     from app.jobs.settings import Settings
     from app.main_window import MainWindow
 
     module = Registry("app.pages").load(page)
+    story, _, told_state = getattr(module, "PREVIEWS", {}).get(state, state).rpartition(":")
     told = canned.build(
         folder / "workspace",
-        getattr(module, "PREVIEWS", {}).get(state, state),
-        getattr(module, "CANNED", "first-words"),
+        told_state,
+        story or getattr(module, "CANNED", "first-words"),
     )
     settings = Settings(folder / "settings.ini")
     settings.reduce_motion = True

@@ -42,16 +42,16 @@ class StageCard(Clickable):
 
     opened = Signal()
 
-    def __init__(self, title: str, picture: QWidget, *, wide: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, picture: QWidget, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.title = title
         self.picture = picture
-        self._padding = _WIDE_PADDING if wide else _PADDING
+        self._padding = _PADDING
         self._mark, self._share = Mark.WAITING, 0.0
         self._words = CardWords()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(self._padding, _TOP, self._padding, _BOTTOM)
-        layout.addWidget(picture)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(self._padding, _TOP, self._padding, _BOTTOM)
+        self._layout.addWidget(picture)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -64,6 +64,14 @@ class StageCard(Clickable):
     @property
     def words(self) -> CardWords:
         return self._words
+
+    def set_wide(self, wide: bool) -> None:
+        """More room at the sides, for the card that is in the middle of things."""
+        padding = _WIDE_PADDING if wide else _PADDING
+        if padding != self._padding:
+            self._padding = padding
+            self._layout.setContentsMargins(padding, _TOP, padding, _BOTTOM)
+            self.update()
 
     def set_mark(self, mark: Mark, share: float = 0.0) -> None:
         """share: how far the stage is, 0 to 1, drawn as the arc of the ring."""

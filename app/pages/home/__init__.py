@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 TITLE = "Home"
 ICON = "ph.house"
 ORDER = 10
+PREVIEWS = {
+    "assistant": "first-assistant:running",
+    "assistant-done": "first-assistant:done",
+    "assistant-before": "empty",
+}
 STAGES = ("world", "corpus", "train_tokenizer", "tokenize", "pretrain")
 SHORTCUT = "Ctrl+1"
 INSPECTOR_OPEN = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,79 +11,19 @@ from PySide6.QtWidgets import QWidget
 
 from app.jobs.run_summary import size_words
 from app.pages.home.examples import DOCUMENTS, GUESSES, LETTERS
-from app.pages.home.forecast import Forecast, vocabulary_size
-from app.pages.home.live_guesses import Guesses
-from app.pages.home.run_view import RunView, StageView
+from app.pages.home.forecast import vocabulary_size
+from app.pages.home.road_card import RoadCard, Scene
+from app.pages.home.run_view import StageView
 from app.pages.home.samples import one_line
-from app.widgets.stage_card import CardWords, Mark, StageCard
+from app.pages.home.tuning_card import TuningCard
+from app.widgets.stage_card import CardWords, Mark
 from app.widgets.stage_card_documents import DocumentsPicture
 from app.widgets.stage_card_guesses import GuessesPicture
 from app.widgets.stage_card_loss import LossPicture
 from app.widgets.stage_card_loss_track import LossTrack
-from app.widgets.stage_card_mark import mark_of
 from app.widgets.stage_card_merges import Merge, MergesPicture
-from app.widgets.timeline import clock
 from engine.events import MergeLearned, RunState
 from engine.launch.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Everything a card may show. view: None before a run. guesses: None as long as no model was asked."""
-
-    recipe: Recipe
-    forecast: Forecast
-    view: RunView | None = None
-    guesses: Guesses | None = None
-
-    def stage(self, *names: str) -> StageView | None:
-        """The first of these stages that is at work or done, else the first there is."""
-        found = [stage for name in names if self.view and (stage := self.view.stage(name))]
-        return next((stage for stage in found if stage.alive), found[0] if found else None)
-
-    def setting(self, stage: str, key: str) -> object:
-        for spec in self.recipe.stages:
-            if spec.name == stage:
-                return spec.config.model_dump().get(key)
-        return None
-
-
-class RoadCard:
-    """stages: what lights it up. page: what a click opens. card: the widget."""
-
-    stages: tuple[str, ...] = ()
-    page = ""
-
-    def __init__(self, title: str, picture: QWidget, *, wide: bool = False) -> None:
-        self.card = StageCard(title, picture, wide=wide)
-
-    def show(self, scene: Scene) -> None:
-        raise NotImplementedError
-
-    def _show_state(self, scene: Scene) -> StageView | None:
-        """Sets mark and ring from all stages of the card; gives the stage to show."""
-        views = [view for name in self.stages if scene.view and (view := scene.view.stage(name))]
-        stage = scene.stage(*self.stages)
-        if stage is None or all(view.state is RunState.WAITING for view in views):
-            self.card.set_mark(Mark.WAITING)
-            return None
-        unfinished = [view for view in views if view.state is not RunState.DONE]
-        between = unfinished and unfinished[0].state is RunState.WAITING
-        mark = Mark.RUNNING if between else mark_of(unfinished[0].state) if unfinished else Mark.DONE
-        self.card.set_mark(mark, sum(view.share for view in views) / len(views))
-        return stage
-
-    def _time(self, scene: Scene) -> str:
-        """ "took 0:09 · estimated 0:10" of all stages of the card."""
-        estimated = sum(scene.forecast.stage_seconds.get(name, 0.0) for name in self.stages)
-        views = [view for name in self.stages if scene.view and (view := scene.view.stage(name))]
-        if not views or all(view.state is RunState.WAITING for view in views):
-            return f"about {clock(estimated)}"
-        if all(view.reused for view in views):
-            return "made before, used again"
-        took = clock(sum(view.seconds for view in views))
-        done = all(view.state is RunState.DONE for view in views)
-        return f"took {took} · estimated {clock(estimated)}" if done else f"{took} of about {clock(estimated)}"
 
 
 class DocumentsCard(RoadCard):
@@ -126,6 +65,26 @@ class DocumentsCard(RoadCard):
             return size_words(stage.done) if "byte" in stage.unit else f"{stage.done:,}", "read so far"
         label = "documents" if documents != 1 else "document"
         return f"{documents:,}", f"{label}, {size_words(int(size))}" if size else label
+
+
+class ConversationsCard(RoadCard):
+    """What a model that is there is tuned on; on a longer road it stands on the assistant's card."""
+
+    stages = ("conversations",)
+    page = "finetune"
+
+    def __init__(self) -> None:
+        self._picture = DocumentsPicture()
+        super().__init__("Conversations", self._picture)
+
+    def show(self, scene: Scene) -> None:
+        stage = self._show_state(scene)
+        self._picture.set_documents([(sample.text, sample.marks) for sample in stage.documents] if stage else ())
+        figures = stage.figures if stage else {}
+        number = f"{int(figures['train']):,}" if figures else f"{stage.done:,}" if stage and stage.done else ""
+        held_out = f"to learn from, {int(figures['held_out']):,} held out" if figures else "so far" if number else ""
+        words = "asked about the world" if scene.setting("conversations", "source") == "world" else "from your files"
+        self.card.set_words(CardWords(words, "", number, held_out, self._time(scene)))
 
 
 class TokenizerCard(RoadCard):
@@ -175,7 +134,8 @@ class PretrainCard(RoadCard):
 
     def __init__(self) -> None:
         self._picture = LossPicture()
-        super().__init__("Pretrain", self._picture, wide=True)
+        super().__init__("Pretrain", self._picture)
+        self.wants_room = True
 
     def show(self, scene: Scene) -> None:
         stage = self._show_state(scene)
@@ -229,7 +189,7 @@ class PlaygroundCard(RoadCard):
         super().__init__("Playground", self._picture)
 
     def show(self, scene: Scene) -> None:
-        stage = scene.stage("pretrain")
+        stage = scene.view.model if scene.view else None
         guesses = scene.guesses
         done = stage is not None and stage.state is RunState.DONE
         self.card.set_mark(Mark.DONE if done else Mark.WAITING)
@@ -270,8 +230,14 @@ class PlainCard(RoadCard):
         self.card.set_words(CardWords("", "", number, stage.message if stage else "", self._time(scene)))
 
 
+# Stages that stand on the card of another one.
+_JOINED = {"tokenize": "train_tokenizer", "conversations": "sft"}
+
+
 def make_cards(recipe: Recipe) -> list[RoadCard]:
     names = [spec.name for spec in recipe.stages]
+    if "pretrain" not in names and "conversations" in names:
+        return [ConversationsCard(), TuningCard(("sft",)), PlaygroundCard()]
     cards: list[RoadCard] = []
     for spec in recipe.stages:
         if spec.name in ("world", "corpus"):
@@ -280,9 +246,11 @@ def make_cards(recipe: Recipe) -> list[RoadCard]:
             cards.append(TokenizerCard(tuple(name for name in names if name in ("train_tokenizer", "tokenize"))))
         elif spec.name == "pretrain":
             cards.append(PretrainCard())
-        elif spec.name != "tokenize" or "train_tokenizer" not in names:
+        elif spec.name == "sft":
+            cards.append(TuningCard(tuple(name for name in names if _JOINED.get(name) == "sft" or name == "sft")))
+        elif spec.name not in _JOINED or _JOINED[spec.name] not in names:
             cards.append(PlainCard(spec.name, spec.module.TITLE))
-    if "pretrain" in names:
+    if any(spec.module.OUTPUT == "model" for spec in recipe.stages):
         cards.append(PlaygroundCard())
     return cards
 

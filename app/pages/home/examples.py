@@ -18,3 +18,12 @@ DOCUMENTS = (
 GUESSES = (" Anvik", " Tarn", " fox", " the", "ing", "e")
 
 LETTERS = " ".join(text for text, _ in DOCUMENTS)
+
+# A conversation as the template writes it: what a token is, "mark" of the template, "given", or "learned".
+TEMPLATE = (
+    (("user", "mark"), ("Where", "given"), (" does", "given"), (" Mira", "given"), (" live", "given"),
+     ("?", "given"), ("end", "mark")),
+    (("assistant", "mark"), ("Mira", "learned"), (" lives", "learned"), (" in", "learned"), (" Anvik", "learned"),
+     (".", "learned"), ("end", "learned")),
+    (("user", "mark"), ("Thanks", "given"), ("!", "given"), ("end", "mark")),
+)  # fmt: skip

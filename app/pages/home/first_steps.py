@@ -18,6 +18,7 @@ STEPS = (
     ("ph.squares-four", "See text become tokens, piece by piece", "Tokenizer", "tokenizer"),
     ("own.loss", "Watch the loss fall, and read what the model writes", "Train", "train"),
     ("ph.chat-teardrop-dots", "Talk to the model while it learns, and see what it weighs", "Playground", "playground"),
+    ("ph.sliders-horizontal", "Teach it to answer, and see what changed", "Fine-tune", "finetune"),
     ("ph.file-text", "Or let it learn from a text of your own: drop a file here", "Choose a text", "text"),
 )
 _ROW = 52

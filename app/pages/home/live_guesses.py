@@ -38,19 +38,21 @@ class LiveGuesses(QObject):
         self._ticket: Ticket | None = None
         self._source: Source | None = None
         self._prompt = ""
+        self._answers = False
         self._again = True
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self._ask)
 
-    def watch(self, source: Path | None, *, live: bool, prompt: str) -> None:
+    def watch(self, source: Path | None, *, live: bool, prompt: str, answers: bool = False) -> None:
         """live: the model that trains in this process; else the newest checkpoint of the run at `source`, which is
-        asked once. None: nobody is asked."""
+        asked once. None: nobody is asked. answers: the prompt is a question to an assistant, and what is asked for is
+        how its answer begins."""
         wanted: Source | None = LIVE if live else source
         if (wanted, prompt) == (self._source, self._prompt):
             return
         self.rest()
-        self._source, self._prompt, self._again = wanted, prompt, live
+        self._source, self._prompt, self._again, self._answers = wanted, prompt, live, answers
         if wanted is not None and prompt:
             self._timer.start()
             QTimer.singleShot(0 if live else _SETTLE_MS, self._ask)
@@ -64,7 +66,7 @@ class LiveGuesses(QObject):
 
     def _ask(self) -> None:
         if self._ticket is None and self._source is not None:
-            query = _question(self._source, self._prompt)
+            query = _question(self._source, self._prompt, self._answers)
             self._ticket = self._engine.ask(query, self._take, self._over, self._unanswered)
 
     def _take(self, guesses: object) -> None:
@@ -80,13 +82,18 @@ class LiveGuesses(QObject):
         self._ticket = None
 
 
-def _question(source: Source, prompt: str) -> Query:
+def _question(source: Source, prompt: str, answers: bool) -> Query:
     def query(side: EngineSide) -> Iterator[object]:
+        from engine.corpus.conversation import Message
         from engine.generation.decoder import next_token
         from engine.generation.sampling import SamplingConfig
+        from engine.tokenizer.chat_template import template_of
 
         loaded = side.model(source)
-        found = next_token(loaded, prompt, SamplingConfig(temperature=1.0), _CANDIDATES)
+        text: str | list[int] = prompt
+        if answers and loaded.chat_template is not None:
+            text = template_of(loaded.tokenizer, loaded.chat_template).prompt([Message("user", prompt)])
+        found = next_token(loaded, text, SamplingConfig(temperature=1.0), _CANDIDATES)
         candidates = tuple((candidate.text, candidate.before) for candidate in found.candidates)
         yield Guesses(prompt, candidates, found.entropy_before, loaded.step)
 

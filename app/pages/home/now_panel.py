@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from app.jobs.run_summary import size_words
 from app.pages.home.forecast import Forecast
 from app.pages.home.now_words import NowWords
-from app.pages.home.run_view import RunView
+from app.pages.home.run_view import RunView, StageView
 from app.pages.home.samples import Samples
 from app.pages.home.sentence import Sentence
 from app.theme.palette import colors
@@ -66,9 +66,14 @@ class NowPanel(Panel):
         self.sentence.set_words(words.sentence, words.role)
         self._details.setText(words.details)
         self._details.setVisible(bool(words.details))
-        stage = view.stage("pretrain") if view else None
-        self._samples.set_samples(stage.texts if stage and not words.details else [])
+        self._show_samples(view.model if view and not words.details else None)
         self._mark.show_mark(mark_of(view.state) if view else Mark.WAITING, view.current.share if view else 0.0)
+
+    def _show_samples(self, stage: StageView | None) -> None:
+        if stage is not None and stage.answers:
+            self._samples.set_answers([stage.answers[number] for number in sorted(stage.answers)])
+        else:
+            self._samples.set_samples(stage.texts if stage is not None else [])
 
     def show_fit(self, forecast: Forecast, view: RunView | None, expected_seconds: float, free_bytes: int) -> None:
         """expected_seconds: of the whole run, as far as it can be told by now. free_bytes: on the workspace's disk."""

@@ -28,19 +28,34 @@ _LEARNING = (
     (0.36, "The model knows many words. It is now learning *which word follows which*."),
     (0.20, "The model strings words together. It is now learning *how a sentence goes*, one guess at a time."),
 )
+# Share of held-out questions that are answered, below which each sentence holds.
+_ANSWERING = (
+    (
+        0.02,
+        "The model still goes on as a text does. It is learning *that a question wants an answer*.",
+    ),
+    (0.50, "The model answers, and stops. It is now learning *to say what it knows*, one answer at a time."),
+)
+_ASKING = "Questions are asked about *half of the people*; those about the others are kept for the exam."
+_READING = "Your conversations are read, and *what is none is left out*, with the reason."
 _FACTS = "The model knows how a sentence goes. It is now learning *who was born where*, one guess at a time."
 _STYLE = "The model knows how a sentence goes. It is now learning *what this text is about*, one guess at a time."
 
 
-def words_before(people: int | None, seconds: float, *, wants_text: bool) -> NowWords:
-    """people: invented ones of the recipe's world, None when it reads files."""
+def words_before(people: int | None, seconds: float, *, wants_text: bool, makes: str = "pretrain") -> NowWords:
+    """people: invented ones of the recipe's world, None when it reads files. makes: the stages that train a model,
+    joined by "+"."""
     details = "Nothing leaves this computer. Stop at any time, go on later."
     if wants_text:
         return NowWords(
             "Before Start", "Choose a text of your own: *a book, your notes, any plain text*.", details=details
         )
     source = f"{people} people who never lived become text" if people else "Your text is read"
-    promise = f"text becomes numbers, and in about {about_words(seconds)} the numbers become *a model that writes*."
+    if makes == "sft":
+        told = f"Press Start. A model reads conversations, and in about {about_words(seconds)} it *answers*."
+        return NowWords("Before Start", told, details=details)
+    becomes = "*a model that answers*" if "sft" in makes else "*a model that writes*"
+    promise = f"text becomes numbers, and in about {about_words(seconds)} the numbers become {becomes}."
     return NowWords("Before Start", f"Press Start. {source}, {promise}", details=details)
 
 
@@ -59,7 +74,7 @@ def words_now(view: RunView, vocab_size: int) -> NowWords:
             "Resume goes on from the newest checkpoint, with the same losses as if nothing had happened.",
         )
     if state is RunState.STOPPED:
-        kept = stage.checkpoint is not None or stage.name != "pretrain"
+        kept = stage.checkpoint is not None or not stage.makes_model
         return NowWords(
             f"{stage.title} stopped",
             f"You stopped at step {stage.step:,}. *The model is kept* as it was." if kept else "You stopped the run.",
@@ -77,7 +92,7 @@ def _alive(view: RunView, stage: StageView, state: RunState, vocab_size: int) ->
                 "danger",
                 f"{stage.trouble.why} {stage.trouble.remedy}",
             )
-        at = f" at step {stage.step:,}" if stage.step and stage.name == "pretrain" else ""
+        at = f" at step {stage.step:,}" if stage.step and stage.makes_model else ""
         return NowWords(
             f"{stage.title} is paused", f"The run holds its breath{at}. You can *look inside* as long as you like."
         )
@@ -88,6 +103,8 @@ def _alive(view: RunView, stage: StageView, state: RunState, vocab_size: int) ->
         "corpus": "Your files are being read, and *what is no text is left out*.",
         "train_tokenizer": "The most frequent neighbours become one token, again and again: *text becomes numbers*.",
         "tokenize": "Every document is written down *as numbers*, ready to be learned from.",
+        "conversations": _ASKING if view.stage("world") is not None or stage.documents else _READING,
+        "sft": _answering(stage),
         "pretrain": _learning(stage, vocab_size, factual=view.stage("world") is not None),
     }.get(stage.name, f"{stage.title} is at work." if not stage.message else stage.message)
     return NowWords(f"Now: {stage.title}", sentence)
@@ -102,6 +119,23 @@ def _learning(stage: StageView, vocab_size: int, *, factual: bool) -> str:
     return sentence or (_FACTS if factual else _STYLE)
 
 
+def _answering(stage: StageView) -> str:
+    if stage.judged is not None:
+        return f"The model is learning *which label a text has*: {stage.judged.accuracy:.0%} are right so far."
+    if not stage.checks:
+        return "The model is asked what it makes of a question *before it learns to answer*."
+    exact = stage.exact
+    if exact is None:
+        return f"The model is learning *to answer as the conversations do*: {_loss(stage)}."
+    known = f"The model answers questions that it was never asked before: *{exact:.0%} word for word*."
+    return next((words for threshold, words in _ANSWERING if exact < threshold), known)
+
+
+def _loss(stage: StageView) -> str:
+    first, last = stage.checks[0].loss, stage.checks[-1].loss
+    return f"its loss on what it does not train on went from {first:.2f} to {last:.2f}"
+
+
 def _failed(stage: StageView) -> NowWords:
     trouble = stage.trouble
     if trouble is None:
@@ -112,7 +146,9 @@ def _failed(stage: StageView) -> NowWords:
 
 
 def _done(view: RunView) -> NowWords:
-    pretrain = view.stage("pretrain")
+    pretrain, tuned = view.stage("pretrain"), view.stage("sft")
+    if tuned is not None:
+        return NowWords("Done", f"{_what_it_answers(tuned)} *Talk to it*.")
     if pretrain is None:
         return NowWords("Done", "*All stages are done.*", "ok")
     tokens = pretrain.plan["tokens"] if pretrain.plan and "tokens" in pretrain.plan else 0
@@ -121,6 +157,15 @@ def _done(view: RunView) -> NowWords:
         "Ask it *who was born where*." if view.stage("world") is not None else "Give it a beginning and *let it write*."
     )
     return NowWords("Done", f"The model is ready. {read}{known}")
+
+
+def _what_it_answers(stage: StageView) -> str:
+    exact = stage.exact
+    if stage.judged is not None:
+        return f"The classifier is ready. It labels {stage.judged.accuracy:.0%} of the held-out texts rightly."
+    if exact is None:
+        return "The assistant is ready."
+    return f"The assistant is ready. It answers {exact:.0%} of the questions that it was never asked, word for word."
 
 
 def _count(number: float) -> str:

@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
 from app.pages._page import PageWidget
-from app.pages.home.cards import Scene
 from app.pages.home.header import Actions, ElidedLabel, RecipeTitle
 from app.pages.home.live_guesses import Guesses, LiveGuesses
 from app.pages.home.now_panel import NowPanel
 from app.pages.home.recent_runs import ROWS, RecentRuns
 from app.pages.home.road import Road
+from app.pages.home.road_card import Scene
 from app.pages.home.state import HomeState
 from app.theme.type import L
 from app.widgets.timeline import Timeline
@@ -81,7 +81,7 @@ class HomePage(PageWidget):
         self._title.chosen.connect(self.choose)
         self._asker.answered.connect(self.take_guesses)
         self.road.opened.connect(self._open_page)
-        self.recent.opened.connect(lambda folder: desk.bus.navigate.emit("train", folder))
+        self.recent.opened.connect(lambda run: desk.bus.navigate.emit(run.page, run.folder))
         self.recent.resumed.connect(self._resume)
         self.recent.first_steps.wished.connect(self._take_first_step)
         self.recent.all_wanted.connect(lambda: desk.bus.navigate.emit("runs", None))
@@ -292,15 +292,17 @@ class HomePage(PageWidget):
     def _ask_model(self) -> None:
         """The one that trains in this process while it does, else the newest checkpoint of the run in view."""
         view, job = self.state.view, self._desk.jobs.current
-        stage = view.stage("pretrain") if view is not None else None
+        stage = view.model if view is not None else None
         if not self._shown or view is None or stage is None or not stage.step:
             self._asker.rest()
             return
         here = job is not None and not job.detached and job.run.folder == view.run.folder
         if here and stage.alive:
-            self._asker.watch(None, live=True, prompt=view.prompt)
+            self._asker.watch(None, live=True, prompt=view.prompt, answers=stage.name == "sft")
         elif stage.newest_checkpoint is not None:
-            self._asker.watch(stage.newest_checkpoint, live=False, prompt=view.prompt)
+            # Of a fine-tuning the stage's folder means its best model, which need not be its newest.
+            source = stage.folder if stage.name == "sft" else stage.newest_checkpoint
+            self._asker.watch(source, live=False, prompt=view.prompt, answers=stage.name == "sft")
 
 
 def _presets() -> list[tuple[str, str]]:

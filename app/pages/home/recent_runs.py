@@ -33,7 +33,7 @@ _NARROW = (0.0, 0.28, 0.36, 0.39, 0.56)
 
 
 class RecentRuns(Panel):
-    opened = Signal(object)  # folder
+    opened = Signal(object)  # RunSummary
     resumed = Signal(object)  # folder
     all_wanted = Signal()
 
@@ -207,7 +207,7 @@ class _Row(Clickable):
         painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, elided(painter, text, box.width()))
 
     def activate(self) -> None:
-        self.opened.emit(self.folder)
+        self.opened.emit(self._summary)
 
 
 def _boxes(widget: QWidget) -> tuple[QRectF, ...]:
@@ -225,6 +225,9 @@ def _boxes(widget: QWidget) -> tuple[QRectF, ...]:
 
 
 def _result_words(run: RunSummary) -> str:
+    """A fine-tuning is told by what it answers."""
+    if run.exact is not None and (run.result is None or math.isfinite(run.result)):
+        return f"{run.exact:.0%}"
     if run.result is None:
         return ""
     return f"{run.result:.2f}" if math.isfinite(run.result) else "NaN"

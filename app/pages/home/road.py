@@ -6,13 +6,15 @@ from PySide6.QtCore import QPointF, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.pages.home.cards import PretrainCard, RoadCard, Scene, make_cards
+from app.pages.home.cards import make_cards
+from app.pages.home.road_card import RoadCard, Scene
 from app.theme.palette import Palette, colors
 from app.widgets.stage_card import Mark
 from engine.launch.recipe import Recipe
 
 _GAP = 22
 _NARROWEST, _WIDEST = 148, 240
+_OTHERS = 0.68  # share of the room that the cards beside the wide one take together
 
 
 class Road(QWidget):
@@ -31,11 +33,17 @@ class Road(QWidget):
         if names != self._names:
             self._names = names
             self._rebuild(scene.recipe)
-        before = [card.card.mark for card in self.cards]
+        before, wide = [card.card.mark for card in self.cards], self._wide
         for card in self.cards:
             card.show(scene)
+        if self._wide is not wide:
+            self._place()
         if [card.card.mark for card in self.cards] != before:
             self.update()  # the arrows; it paints every card anew, so not for every number that moves
+
+    @property
+    def _wide(self) -> RoadCard | None:
+        return next((card for card in reversed(self.cards) if card.wants_room), None)
 
     def sizeHint(self) -> QSize:
         return QSize(1000, 336)
@@ -61,14 +69,15 @@ class Road(QWidget):
         """The card that trains takes what the others leave."""
         if not self.cards:
             return
-        room = self.width() - _GAP * (len(self.cards) - 1)
-        wide = sum(isinstance(card, PretrainCard) for card in self.cards)
-        narrow = room / len(self.cards)
-        if wide:
-            narrow = min(max(room * 0.195, _NARROWEST), _WIDEST)
+        count, wide = len(self.cards), self._wide
+        room = self.width() - _GAP * (count - 1)
+        narrow = room / count
+        if wide is not None and count > 1:
+            narrow = min(max(room * min(0.195, _OTHERS / (count - 1)), _NARROWEST), _WIDEST)
         left = 0.0
         for index, made in enumerate(self.cards):
-            width = room - narrow * (len(self.cards) - 1) if isinstance(made, PretrainCard) else narrow
+            made.card.set_wide(made is wide)
+            width = room - narrow * (count - 1) if made is wide else narrow
             right = self.width() if index == len(self.cards) - 1 else left + width
             made.card.setGeometry(QRect(round(left), 0, round(right) - round(left), self.height()))
             left += width + _GAP

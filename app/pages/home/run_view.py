@@ -14,12 +14,14 @@ from app.jobs.pace import Pace
 from app.widgets.stage_card_loss_track import LossTrack
 from engine.errors import CutawayError
 from engine.events import (
+    Answered,
     ArtifactReady,
     CheckpointSaved,
     DocumentSample,
     Event,
     Failed,
     HealthAlarm,
+    LabelsJudged,
     MergeLearned,
     Notice,
     Progress,
@@ -27,6 +29,7 @@ from engine.events import (
     StateChanged,
     StepMetrics,
     TextSample,
+    TuningCheck,
     Validation,
 )
 from engine.launch.local import RecipeRun
@@ -38,12 +41,14 @@ _SAMPLES = 12
 
 @dataclass
 class StageView:
-    """One stage so far. done of total in `unit`; figures: of its artifact, artifact: its folder in the
-    workspace."""
+    """One stage so far. done of total in `unit`; figures: of its artifact, artifact: its folder in the workspace.
+    makes_model: one can talk to what it makes. Of a fine-tuning: checks and judged, its looks at what is not trained
+    on, and answers, the newest to each question."""
 
     name: str
     title: str
     folder: Path
+    makes_model: bool = False
     state: RunState = RunState.WAITING
     seconds: float = 0.0
     step: int = 0
@@ -59,6 +64,9 @@ class StageView:
     track: LossTrack = field(default_factory=LossTrack)
     validation: list[tuple[int, float]] = field(default_factory=list)
     texts: list[TextSample] = field(default_factory=list)
+    checks: list[TuningCheck] = field(default_factory=list)
+    judged: LabelsJudged | None = None
+    answers: dict[int, Answered] = field(default_factory=dict)
     checkpoint: CheckpointSaved | None = None
     trouble: Failed | HealthAlarm | None = None
     notice: str = ""
@@ -94,6 +102,23 @@ class StageView:
         return self.seconds * (1 / self.share - 1) if self.share > 0.05 else None
 
     @property
+    def exact(self) -> float | None:
+        """Share of what was not trained on that is answered, or labelled, rightly; None where nothing was asked yet."""
+        if self.judged is not None:
+            return self.judged.accuracy
+        final = self.figures.get("exact")
+        if isinstance(final, float | int):
+            return float(final)
+        return self.checks[-1].exact if self.checks and self.checks[-1].asked else None
+
+    @property
+    def told_answer(self) -> Answered | None:
+        """The one that shows most: right now, and wrong before. Else any that is right, else the first."""
+        answers = [self.answers[number] for number in sorted(self.answers)]
+        right = [answer for answer in answers if answer.right]
+        return next(iter([*right, *answers]), None)
+
+    @property
     def newest_checkpoint(self) -> Path | None:
         """The folder, if it is still there."""
         folder = self.folder / "checkpoints" / self.checkpoint.folder if self.checkpoint else None
@@ -114,6 +139,10 @@ class StageView:
                 self.plan = read_json(self.folder / "plan.json")
             except CutawayError:
                 self.plan = None  # being written at this moment: the next event asks again
+
+    def take_check(self, event: TuningCheck) -> None:
+        self.checks.append(event)
+        self.validation.append((event.step, event.loss))
 
     def _on_step(self, event: StepMetrics) -> None:
         self.read_plan()
@@ -153,6 +182,9 @@ _HANDLERS: dict[type[Event], Any] = {
     MergeLearned: lambda view, event: view.merges.append(event),
     Validation: lambda view, event: view.validation.append((event.step, event.loss)),
     TextSample: lambda view, event: view.texts.append(event),
+    TuningCheck: lambda view, event: view.take_check(event),
+    LabelsJudged: lambda view, event: setattr(view, "judged", event),
+    Answered: lambda view, event: view.answers.__setitem__(event.number, event),
     CheckpointSaved: lambda view, event: setattr(view, "checkpoint", event),
 }
 
@@ -163,7 +195,7 @@ class RunView:
     def __init__(self, run: RecipeRun) -> None:
         self.run = run
         self.stages = [
-            StageView(spec.name, spec.module.TITLE, run.stage_folder(index).path)
+            StageView(spec.name, spec.module.TITLE, run.stage_folder(index).path, spec.module.OUTPUT == "model")
             for index, spec in enumerate(run.recipe.stages)
         ]
         self._disk = (0.0, 0)
@@ -174,7 +206,7 @@ class RunView:
     def restart(self, index: int, events: Iterable[Event]) -> None:
         """Reads a stage anew: it went on from an earlier checkpoint, and what came after that is void."""
         old = self.stages[index]
-        self.stages[index] = StageView(old.name, old.title, old.folder, old.state, plan=old.plan)
+        self.stages[index] = StageView(old.name, old.title, old.folder, old.makes_model, old.state, plan=old.plan)
         self.stages[index].take(events)
 
     def set_status(self, index: int, status: Status) -> None:
@@ -182,6 +214,13 @@ class RunView:
         stage.state = status.state
         stage.seconds = max(stage.seconds, status.seconds)
         stage.step = max(stage.step, status.step)
+
+    @property
+    def model(self) -> StageView | None:
+        """The stage whose model one would talk to: the last that has begun to train one, else the last that will."""
+        makers = [stage for stage in self.stages if stage.makes_model]
+        begun = [stage for stage in makers if stage.step or stage.reused]
+        return begun[-1] if begun else makers[-1] if makers else None
 
     @property
     def current(self) -> StageView:
@@ -219,6 +258,9 @@ class RunView:
     @property
     def prompt(self) -> str:
         """What the model is asked on the Playground card: the beginning of a sentence whose end is a fact."""
+        tuned = self.model
+        if tuned is not None and tuned.told_answer is not None:
+            return tuned.told_answer.question
         pretrain = self.stage("pretrain")
         if pretrain is not None and pretrain.texts and pretrain.texts[-1].prompt.strip():
             return pretrain.texts[-1].prompt

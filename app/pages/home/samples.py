@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.pages.home.sentence import elided
 from app.theme.palette import colors, mix
 from app.theme.type import font
-from engine.events import TextSample
+from engine.events import Answered, TextSample
 
 _ROW = 20
 _MOST = 3
@@ -27,7 +27,15 @@ class Samples(QWidget):
         self._lines: list[tuple[str, str]] = []
 
     def set_samples(self, samples: Sequence[TextSample]) -> None:
-        lines = [(f"step {sample.step:,}", one_line(sample.prompt + sample.text)) for sample in _spread(samples, _MOST)]
+        found = _spread(samples, _MOST)
+        self._set([(f"step {sample.step:,}", one_line(sample.prompt + sample.text)) for sample in found])
+
+    def set_answers(self, answers: Sequence[Answered]) -> None:
+        """Questions with what the model says to them now."""
+        chosen = sorted(answers, key=lambda answer: answer.right)[-_MOST:]
+        self._set([(f"step {a.step:,}", f"{one_line(a.question)}  {one_line(a.answer)}") for a in chosen])
+
+    def _set(self, lines: list[tuple[str, str]]) -> None:
         if lines != self._lines:
             self._lines = lines
             self.setAccessibleName("Samples: " + "; ".join(f"{step}, {text}" for step, text in lines))

@@ -92,7 +92,8 @@ class HomeState:
         people = None
         for spec in self.recipe.stages if self.recipe else ():
             people = getattr(spec.config, "people", people)
-        return words_before(people, self.forecast.seconds, wants_text=self.wants_text)
+        makers = [spec.name for spec in self.recipe.stages if spec.module.OUTPUT == "model"] if self.recipe else []
+        return words_before(people, self.forecast.seconds, wants_text=self.wants_text, makes="+".join(makers))
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.workspace.root).free
