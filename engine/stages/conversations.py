@@ -15,7 +15,9 @@ from engine.corpus.conversations.stored import FACTS, iter_stored, read_facts, r
 from engine.errors import CutawayError
 from engine.events import ArtifactReady, DocumentDropped, DocumentSample, Event, Notice, Progress
 from engine.pipeline.stage import Context, StageConfig, dial
-from engine.stages._conversations_made import Material, Pace, from_files, from_world
+from engine.stages._conversations_made import Material, Pace
+from engine.stages._conversations_of_files import from_files
+from engine.stages._conversations_of_world import from_world
 from engine.store.artifact import Artifact, making_artifact, open_artifact
 from engine.store.files import ensure_space, write_json
 
