@@ -116,9 +116,9 @@ class Transformer(nn.Module):
         cap = self.config.logit_softcap
         return logits if cap is None else cap * (logits / cap).tanh()
 
-    def head_weight(self) -> Tensor:
-        """What the head multiplies with: [V, D]. Of new tokens that learn alone, with a gradient for their rows."""
-        return self.head.active() if isinstance(self.head, GrownHead) else self.head.weight
+    def new_rows(self) -> Tensor | None:
+        """[k, D], what the head's last rows are while they learn beside a frozen matrix; None where they do not."""
+        return self.head.tail if isinstance(self.head, GrownHead) and self.head.enabled else None
 
     def hidden(
         self,

@@ -34,24 +34,32 @@ class NextToken(nn.Module):
         segments: [B, T], which text of its row a token belongs to; then targets may be IGNORE.
         """
         hidden, cap = self.model.hidden(inputs, segments=segments), self.model.config.logit_softcap
-        return next_token_loss(hidden, self.model.head_weight(), targets, cap, masked=segments is not None)
+        head, rows = self.model.head.weight, self.model.new_rows()
+        return next_token_loss(hidden, head, targets, cap, masked=segments is not None, rows=rows)
 
 
 def next_token_loss(
-    hidden: Tensor, head: Tensor, targets: Tensor, softcap: float | None = None, *, masked: bool = False
+    hidden: Tensor,
+    head: Tensor,
+    targets: Tensor,
+    softcap: float | None = None,
+    *,
+    masked: bool = False,
+    rows: Tensor | None = None,
 ) -> Tensor:
     """Mean negative log-likelihood in nats per token, of the logits hidden head^T.
 
     hidden: [B, T, D], what the head reads; head: [V, D]; targets: [B, T], the inputs moved by one. softcap: logits z
     become softcap tanh(z / softcap), as in Gemma 2. Under autocast the products run in its type; sums in float32.
     masked: whether some targets are IGNORE: of these there are neither logits nor gradients, and they do not count in
-    the mean, which is 0 where nothing is left.
+    the mean, which is 0 where nothing is left. rows: [k, D], to take the place of the head's last ones, which alone
+    learn then.
     """
     flat, wanted, dtype = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1), _product_dtype(hidden)
     if masked:
         kept = (wanted != IGNORE).nonzero().squeeze(1)
         flat, wanted = flat.index_select(0, kept), wanted[kept]
-    return _MeanLoss.apply(flat, head, wanted, softcap, dtype)  # type: ignore[no-any-return, no-untyped-call]
+    return _MeanLoss.apply(flat, head, rows, wanted, softcap, dtype)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _MeanLoss(torch.autograd.Function):
@@ -59,33 +67,42 @@ class _MeanLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, softcap: float | None, dtype: torch.dtype
+        ctx: Any,
+        hidden: Tensor,
+        head: Tensor,
+        rows: Tensor | None,
+        targets: Tensor,
+        softcap: float | None,
+        dtype: torch.dtype,
     ) -> Tensor:
-        work = _Work(hidden, head, dtype, softcap, head_learns=ctx.needs_input_grad[1])
+        learning = len(head) if ctx.needs_input_grad[1] else 0
+        ctx.of_rows, ctx.dtype = rows is not None, head.dtype
+        if rows is not None:
+            head, learning = torch.cat((head[: -len(rows)].to(dtype), rows.to(dtype))), len(rows)
+        work = _Work(hidden, head, dtype, softcap, learning)
         wanted, count = any(ctx.needs_input_grad), max(len(targets), 1)
         share = torch.full((len(targets),), 1 / count, dtype=work.sums, device=hidden.device)
         losses = work.run(targets, share if wanted else None)
         if wanted:
-            dhead = None if work.dhead is None else work.dhead.to(head.dtype)
+            dhead = None if work.dhead is None else work.dhead.to(ctx.dtype)
             ctx.save_for_backward(work.dhidden.to(hidden.dtype), dhead)
         return losses.sum() / count
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None, None, None]:
         dhidden, dhead = ctx.saved_tensors
-        return dhidden * gradient, None if dhead is None else dhead.mul_(gradient), None, None, None
+        dhead = None if dhead is None else dhead.mul_(gradient)
+        return dhidden * gradient, *((None, dhead) if ctx.of_rows else (dhead, None)), None, None, None
 
 
 class _Work:
-    """One pass over all rows. After a `run` with shares, dhidden [N, D] and dhead [V, D] hold the gradients; a frozen
-    head has none."""
+    """One pass over all rows. After a `run` with shares, dhidden [N, D] and dhead hold the gradients, the latter of the
+    head's last rows [learning, D], or None of a frozen one."""
 
-    def __init__(
-        self, hidden: Tensor, head: Tensor, dtype: torch.dtype, softcap: float | None, head_learns: bool
-    ) -> None:
+    def __init__(self, hidden: Tensor, head: Tensor, dtype: torch.dtype, softcap: float | None, learning: int) -> None:
         self.hidden, self.head, self.softcap = hidden.to(dtype), head.to(dtype), softcap
-        self.head_learns = head_learns
+        self.learning = learning
         self.dhead: Tensor | None = None
         self.sums = torch.float64 if dtype == torch.float64 else torch.float32
 
@@ -94,8 +111,8 @@ class _Work:
         losses = torch.empty(len(targets), dtype=self.sums, device=self.hidden.device)
         if shares is not None:
             self.dhidden = torch.empty_like(self.hidden)
-            if self.head_learns:
-                self.dhead = torch.zeros(self.head.shape, dtype=self.sums, device=self.hidden.device)
+            if self.learning:
+                self.dhead = torch.zeros(self.learning, self.head.shape[1], dtype=self.sums, device=self.hidden.device)
         limit = _ENTRIES.get(self.hidden.device.type, _ENTRIES["cpu"])
         rows = max(_FEWEST_ROWS, limit // self.head.shape[0] // _FEWEST_ROWS * _FEWEST_ROWS)
         with torch.autocast(self.hidden.device.type, enabled=False):
@@ -123,7 +140,7 @@ class _Work:
         odds = odds.mul_(share).to(self.hidden.dtype)
         torch.mm(odds, self.head, out=self.dhidden[part])
         if self.dhead is not None:
-            self.dhead += torch.mm(odds.t(), self.hidden[part])
+            self.dhead += torch.mm(odds[:, -self.learning :].t(), self.hidden[part])
 
 
 def _product_dtype(x: Tensor) -> torch.dtype:
