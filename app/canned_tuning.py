@@ -55,6 +55,7 @@ class Tuning:
     state: RunState
     reached: int
     asked: tuple[Asked, ...]
+    base_folder: str
 
     @property
     def seconds(self) -> float:
@@ -72,12 +73,13 @@ def write_tuning(workspace: Workspace, state: str, base: Path, now: datetime) ->
     if state == "empty":
         return None
     people = read_json(next((workspace.root / "corpora").glob("*/world.json")))
-    story = Tuning(base, model, RunState(state), _REACHED[state], asked_about(people))
+    base_folder = base.relative_to(workspace.root).as_posix()
+    story = Tuning(base, model, RunState(state), _REACHED[state], asked_about(people), base_folder)
     began = now - timedelta(seconds=_PREPARATION + story.seconds + 2)
     folder = workspace.new_run_folder("first-assistant", began)
     tables: dict[str, dict[str, Any]] = {
         "conversations": {"source": "world", "corpus": _told_corpus(workspace)},
-        "sft": {"base": base.relative_to(workspace.root).as_posix(), **_SFT},
+        "sft": {"base": base_folder, **_SFT},
     }
     told = {"name": "first-assistant", "description": "first-words learns to answer", "stages": tables}
     write_json(folder / "recipe.json", told, durable=False)
@@ -132,7 +134,15 @@ def _write_sft(run: RunFolder, config: dict[str, Any], began: datetime, story: T
     write_status(run, story.state, story.reached, story.seconds, began, not story.state.is_final)
     write_json(run.path / "plan.json", _plan(story), durable=False)
     if story.state is RunState.DONE:
+        _give_seal(run.checkpoints / f"step-{_BEST:06d}", story)
         write_json(run.path / "best.json", {"checkpoint": f"step-{_BEST:06d}"}, durable=False)
+
+
+def _give_seal(folder: Path, story: Tuning) -> None:
+    """As `_give_checkpoint`: there is a checkpoint, without weights."""
+    folder.mkdir(parents=True)
+    write_json(folder / "state.json", {"model": story.model.model_dump(), "step": _BEST}, durable=False)
+    write_json(folder / "manifest.json", {"step": _BEST, "files": {}}, durable=False)
 
 
 def _told(story: Tuning) -> Iterator[Event]:
@@ -287,6 +297,7 @@ def _plan(story: Tuning) -> dict[str, Any]:
             "trained_tokens": 24_330,
         },
         "base": "first-words, step 600",
+        "base_folder": story.base_folder,
         "method": "full",
         "lora": None,
     }

@@ -15,7 +15,8 @@ from app.theme.type import font
 
 _GAP = 2.0
 _FOOT = 18.0
-_DARK_INK, _LIGHT_INK = "#14171c", "#ffffff"
+_TALLEST = 40.0
+_DARK_INK, _LIGHT_INK = "#000000", "#ffffff"  # one of them always has a contrast of 4.5
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class HeatMap(QWidget):
         return QRectF(left + column * wide, row * tall, wide - _GAP, tall - _GAP)
 
     def _tall(self) -> float:
-        return min((self.height() - _FOOT) / max(len(self._rows), 1), 30.0)
+        return min((self.height() - _FOOT) / max(len(self._rows), 1), _TALLEST)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         p = colors(self)
@@ -103,7 +104,7 @@ class HeatMap(QWidget):
         painter.fillRect(box, fill)
         text = self._words(value)
         if metrics.horizontalAdvance(text) + 6 <= box.width() and box.height() >= 13:
-            painter.setPen(QColor(_DARK_INK if _luminance(fill) > 0.18 else _LIGHT_INK))
+            painter.setPen(QColor(_DARK_INK if _luminance(fill) > 0.179 else _LIGHT_INK))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_foot(self, painter: QPainter, metrics: QFontMetricsF) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QColor, QEnterEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.theme.palette import colors
 from app.theme.type import L, M
@@ -15,6 +15,8 @@ from app.widgets.inspection import Inspection
 from app.widgets.label import Label
 from app.widgets.tag import Tag
 from engine.events import Answered
+
+EDGE = 10
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class AnswersList(QScrollArea):
         self.setAccessibleName("Questions and answers")
         holder = QWidget()
         self._column = QVBoxLayout(holder)
-        self._column.setContentsMargins(0, 0, 10, 0)
+        self._column.setContentsMargins(0, 0, EDGE, 0)
         self._column.setSpacing(0)
         self._empty = Label("", "muted", wrap=True)
         self._column.addWidget(self._empty)
@@ -90,6 +92,7 @@ class AnswerRow(QWidget):
         self.base = Label(role="muted", wrap=True)
         self.tuned = Label(wrap=True)
         self.base.setVisible(sides)
+        self.expected = Label(role="muted", size=11, wrap=True)
         head = QHBoxLayout()
         head.setSpacing(M)
         head.addWidget(self.question, 1)
@@ -99,11 +102,21 @@ class AnswerRow(QWidget):
         sayings.setColumnStretch(0, 1)
         sayings.setColumnStretch(1, 1)
         top = Qt.AlignmentFlag.AlignTop
+        answer = QVBoxLayout()
+        answer.setSpacing(1)
+        answer.addWidget(self.tuned)
+        answer.addWidget(self.expected)
+        answer.addStretch(1)
         if sides:
             sayings.addWidget(self.base, 0, 0, top)
-            sayings.addWidget(self.tuned, 0, 1, top)
+            sayings.addLayout(answer, 0, 1)
         else:
-            sayings.addWidget(self.tuned, 0, 0, 1, 2, top)
+            sayings.addLayout(answer, 0, 0, 1, 2)
+        for label in (self.base, self.tuned, self.expected):
+            # However long the words, both columns stay half of the width.
+            policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+            policy.setHeightForWidth(True)
+            label.setSizePolicy(policy)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 9, 0, 9)
         column.setSpacing(4)
@@ -120,6 +133,8 @@ class AnswerRow(QWidget):
         self.tag.set(verdict.word, verdict.kind, verdict.icon)
         self.base.setText(f"{_one_line(answer.base)} …")
         self.tuned.setText(_one_line(answer.answer) + ("" if answer.stopped else " …"))
+        self.expected.setText(f"Right: {_one_line(answer.expected)}")
+        self.expected.setVisible(not answer.right)
         self.setAccessibleName(f"{answer.question} {answer.answer}: {verdict.word}")
         self.update()
 

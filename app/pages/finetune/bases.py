@@ -55,7 +55,8 @@ def list_bases(workspace: Workspace, summaries: Sequence[RunSummary], now: datet
 
 def chosen_checkpoint(folder: Path) -> Path | None:
     """The best one of the last stage that trained, where one is named, else its newest complete one."""
-    sealed = [path.parent for path in (*folder.glob("*/checkpoints/step-*/manifest.json"), *_own(folder))]
+    pattern = "checkpoints/step-*/manifest.json"
+    sealed = [path.parent for path in (*folder.glob(f"*/{pattern}"), *folder.glob(pattern))]
     if not sealed:
         return None
     last = max(path.parents[1] for path in sealed)
@@ -64,10 +65,6 @@ def chosen_checkpoint(folder: Path) -> Path | None:
         if best in sealed:
             return best
     return max((path for path in sealed if path.parents[1] == last), key=step_of)
-
-
-def _own(folder: Path) -> list[Path]:
-    return list(folder.glob("checkpoints/step-*/manifest.json"))
 
 
 def step_of(checkpoint: Path) -> int:

@@ -13,6 +13,7 @@ from app.widgets.label import Label
 from app.widgets.panel import Panel
 from app.widgets.readout import Readout
 from app.widgets.slider import Slider
+from engine.events import RunState
 
 _PLAY_MS = 700
 
@@ -85,11 +86,17 @@ class LooksPanel(Panel):
             blocked = self.slider.blockSignals(True)
             self.slider.set_range(0, max(len(looks) - 1, 1))
             self.slider.set_ticks(range(len(looks)) if len(looks) <= 60 else ())
-            self.slider.set_number(looks.index(kept) if kept in looks else len(looks) - 1)
+            self.slider.set_number(looks.index(kept) if kept in looks else self._first_place())
             self.slider.blockSignals(blocked)
             self.slider.setEnabled(len(looks) > 1)
             self.play.setEnabled(len(looks) > 1)
         self._say()
+
+    def _first_place(self) -> int:
+        """Of a run at work the newest look, of one that is done the best: that model is kept."""
+        best = self._run.best
+        done = self._run.state is RunState.DONE and best is not None
+        return self._looks.index(best.step) if done and best is not None else len(self._looks) - 1
 
     def forget(self) -> None:
         """Another run: its newest look comes first."""

@@ -100,7 +100,7 @@ class MovedPanel(Panel):
             return
         self._rows, count = rows_of(event)
         self.set_subtitle("share of their own size")
-        self.map.show_values(self._rows, [str(layer + 1) for layer in range(count)], "layer", top)
+        self.map.show_values(self._rows, [str(layer) for layer in range(count)], "layer", top)
 
     def _inspect(self, row: int, column: int) -> None:
         if row < 0 or self._event is None:
@@ -109,10 +109,10 @@ class MovedPanel(Panel):
         told = self._rows[row]
         alone = len(told.values) == 1
         value = told.values[0] if alone else told.values[column]
-        layers = tuple((f"layer {place + 1}", percent_moved(each)) for place, each in enumerate(told.values))
+        layers = tuple((f"layer {place}", percent_moved(each)) for place, each in enumerate(told.values))
         self.inspected.emit(
             Inspection(
-                told.name if alone else f"{told.name}, layer {column + 1}",
+                told.name if alone else f"{told.name}, layer {column}",
                 f"step {self._event.step:,}, against the base",
                 words="How far these weights went from where they began, as a share of their own size. Fine-tuning "
                 "moves little: the knowledge of the base stays where it is.",

@@ -79,6 +79,8 @@ class MemoryBars(QWidget):
     def _paint_legend(self, painter: QPainter, top: float, p: Palette) -> None:
         painter.setFont(font(11))
         metrics = QFontMetricsF(painter.font())
+        words = sum(metrics.horizontalAdvance(name) + 14 for name in KINDS)
+        gap = min(14.0, max((self.width() - words) / (len(KINDS) - 1), 4.0))
         x = 0.0
         for kind, name in enumerate(KINDS):
             painter.setPen(Qt.PenStyle.NoPen)
@@ -86,7 +88,7 @@ class MemoryBars(QWidget):
             painter.drawRect(QRectF(x, top + 7, 9, 9))
             painter.setPen(QColor(p.muted))
             painter.drawText(QPointF(x + 14, top + 15.5), name)
-            x += metrics.horizontalAdvance(name) + 28
+            x += metrics.horizontalAdvance(name) + 14 + gap
 
     def enterEvent(self, event: QEnterEvent) -> None:
         if not self._rows:

@@ -11,8 +11,10 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
+from app.jobs.query import LIVE
 from app.pages._page import PageWidget
-from app.pages.finetune.bases import Base, list_bases
+from app.pages.finetune.bases import Base, chosen_checkpoint, list_bases, step_of
+from app.pages.finetune.compare_ask import Both
 from app.pages.finetune.compare_view import CompareView
 from app.pages.finetune.data_view import DataView
 from app.pages.finetune.header import COMPARE, DATA, RUN, TEMPLATE, TuningHeader
@@ -293,6 +295,7 @@ class FinetunePage(PageWidget):
             can_go_on=mine and state is RunState.PAUSED,
             can_resume=not mine and state in (RunState.STOPPED, RunState.FAILED, RunState.DIED),
         )
+        self.compare_view.use_models(self._both(state, mine))
         self.run_view.show_banner(banner_words(self.run, remedies, self._stage_before()))
 
     def _on_data(self) -> None:
@@ -344,6 +347,20 @@ class FinetunePage(PageWidget):
         steps.set_mark(RUN, _MARKS.get(state, "running"), state.value, self.run.share or 0.0)
         answered = bool(self.run.answers)
         steps.set_mark(COMPARE, ("done" if state is RunState.DONE else "ready") if answered else "", "")
+
+    def _both(self, state: RunState, mine: bool) -> Both | None:
+        """The models that answer one's own questions: the base, and the one in training or the best that is kept."""
+        run, plan = self._desk.feed.run, self.run.plan
+        if self._new or run is None or self._index is None or plan is None:
+            return None
+        base = self._desk.workspace.root / str(plan.get("base_folder", ""))
+        job = self._desk.jobs.current
+        if mine and not state.is_final and job is not None and job.worker is not None:
+            return Both(base, plan["base"], LIVE, "tuned, as it is now")
+        folder = run.stage_folder(self._index).path
+        kept = chosen_checkpoint(folder)
+        name = f"tuned, step {step_of(kept):,}" if kept else "tuned, nothing saved yet"
+        return Both(base, plan["base"], kept, name)
 
     def _state(self, mine: bool) -> RunState:
         """The queue knows first that a run is stopping."""

@@ -11,6 +11,7 @@ from app.jobs.desk import Desk
 from app.jobs.run_summary import size_words
 from app.pages.finetune.bases import Base
 from app.pages.finetune.memory_bars import Memory, MemoryBars
+from app.pages.finetune.plan_curve import PlanCurve
 from app.pages.finetune.run_readouts import percent
 from app.pages.finetune.setup_form import SetupForm
 from app.pages.finetune.start_plan import Outlook, look_ahead, memory_of, trained_numbers
@@ -45,6 +46,7 @@ class SetupView(QWidget):
         self.form = SetupForm()
         self.map = TrainedMap()
         self.memory = MemoryBars()
+        self.curve = PlanCurve()
         self.trained = Readout("numbers learn", "–", size=28)
         self.share = Readout("of all", "–")
         self.file = Readout("a checkpoint", "–")
@@ -53,7 +55,7 @@ class SetupView(QWidget):
         self._sure = Label("", "muted", 11, wrap=True)
         self._lay_out()
         self.form.changed.connect(self.reckon)
-        for part in (self.form, self.map, self.memory):
+        for part in (self.form, self.map, self.memory, self.curve):
             part.inspected.connect(self.inspected)
 
     def _lay_out(self) -> None:
@@ -63,8 +65,7 @@ class SetupView(QWidget):
         column.setSpacing(M)
         column.addWidget(self._build_trained())
         column.addWidget(self._build_memory())
-        column.addWidget(self._build_costs())
-        column.addStretch(1)
+        column.addWidget(self._build_costs(), 1)
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
@@ -100,6 +101,8 @@ class SetupView(QWidget):
             row.addWidget(readout)
             row.addStretch(1)
         panel.body.addLayout(row)
+        panel.body.addWidget(self.curve, 1)
+        panel.body.addStretch(0)
         panel.body.addWidget(self._sure)
         panel.body.addWidget(self._wrong)
         return panel
@@ -167,13 +170,14 @@ class SetupView(QWidget):
         self._show_costs(outlook)
 
     def _show_costs(self, outlook: Outlook) -> None:
+        self.curve.show_plan(outlook.plan.training, outlook.looks)
         stages = outlook.stages
         steps = outlook.plan.training.steps
         self.costs["time"].set_value(clock(sum(stage.seconds for stage in stages)))
         self.costs["memory"].set_value(size_words(round(max(stage.memory_bytes for stage in stages))))
         self.costs["disk"].set_value(size_words(round(sum(stage.disk_bytes for stage in stages))))
         self.costs["steps"].set_value(f"{steps:,}")
-        self.costs["looks"].set_value(f"{steps // outlook.plan.training.evaluate_every + 1:,}")
+        self.costs["looks"].set_value(f"{len(outlook.looks):,}")
         measured = all(stage.measured for stage in stages)
         self._sure.setText("" if measured else "A first guess, exact after one run on this computer.")
         self._sure.setVisible(not measured)

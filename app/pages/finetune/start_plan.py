@@ -36,7 +36,14 @@ class Outlook:
 
     def values(self) -> dict[str, Any]:
         """Every number that the settings come to."""
-        return {**self.config.model_dump(), **self.plan.training.model_dump(), "context_length": self.plan.row_length}
+        found = {**self.config.model_dump(), **self.plan.training.model_dump(), "context_length": self.plan.row_length}
+        return {**found, "lora_last_layer": lora_of(self.config, self.model).layers_of(self.model).stop - 1}
+
+    @property
+    def looks(self) -> list[int]:
+        """Steps at which held-out conversations are looked at."""
+        training = self.plan.training
+        return sorted({0, *range(training.evaluate_every, training.steps, training.evaluate_every), training.steps})
 
 
 def trained_numbers(config: sft.Config, model: ModelConfig) -> int:

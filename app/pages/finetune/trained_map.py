@@ -97,7 +97,7 @@ class TrainedMap(QWidget):
         wide = (self.width() - self._left() + _GAP) / max(self._layers, 1)
         for layer in range(0, self._layers, each):
             box = QRectF(self._left() + layer * wide, foot.top(), wide - _GAP, _FOOT)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(layer + 1))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(layer))
 
     def _paint_cell(self, painter: QPainter, box: QRectF, row: Cells, learns: int, p: Palette) -> None:
         """Whole: filled. An addition: a thin strip beside a pale matrix. Frozen: pale."""
@@ -125,7 +125,7 @@ class TrainedMap(QWidget):
     def _inspection(self, row: Cells, column: int) -> Inspection:
         out, inputs = row.shape
         learns = row.learns[column]
-        where = "for all layers" if len(row.learns) == 1 else f"layer {column + 1}"
+        where = "for all layers" if len(row.learns) == 1 else f"layer {column}"
         words = {
             (True, True): "All of this matrix learns.",
             (True, False): "This matrix stays as it is; a thin product beside it learns.",
