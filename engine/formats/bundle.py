@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUMS = "SHA256SUMS"
+TEMPLATE = "chat_template.jinja"
+GENERATION = "generation_config.json"
 _WEIGHTS = "model.safetensors"
 _PACKAGES = ("torch", "numpy", "tokenizers", "safetensors", "pydantic")
 _ROOT = Path(engine.__file__).parent.parent
@@ -74,13 +76,16 @@ def write_bundle(
 
 @dataclass(frozen=True)
 class BundleModel:
-    """What a bundle holds. lineage: as `lineage.json` says."""
+    """What a bundle holds. lineage: as `lineage.json` says. chat_template: Jinja, or None. generation: content of
+    generation_config.json."""
 
     folder: Path
     name: str
     config: ModelConfig
     tokenizer: Tokenizer
     lineage: dict[str, Any]
+    chat_template: str | None = None
+    generation: Mapping[str, Any] = field(default_factory=dict)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Our names and weights in float32, one after another."""
@@ -106,7 +111,16 @@ def read_bundle(folder: Path) -> BundleModel:
     if tokenizer.vocab_size > config.vocab_size:
         raise _refused(folder, "Its tokenizer has more tokens than its model.")
     _check_shapes(folder, config)
-    return BundleModel(folder, str(lineage.get("name", folder.name)), config, tokenizer, lineage)
+    template, settings = folder / "model" / TEMPLATE, folder / "model" / GENERATION
+    return BundleModel(
+        folder,
+        str(lineage.get("name", folder.name)),
+        config,
+        tokenizer,
+        lineage,
+        template.read_text(encoding="utf-8") if template.is_file() else None,
+        read_json(settings) if settings.is_file() else {},
+    )
 
 
 def _verify(folder: Path) -> None:

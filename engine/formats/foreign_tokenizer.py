@@ -4,7 +4,7 @@ conversation is written."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,25 +15,29 @@ if TYPE_CHECKING:
     from engine.tokenizer.tokenizer import Tokenizer
 
 _MAX_BYTES = 512 * 2**20
+# What transformers gives to a chat template, and what GGUF calls it.
+_ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_GGUF_ROLES = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
 
 
 @dataclass(frozen=True)
 class ForeignTokenizer:
     """data: content of a tokenizer.json. end_ids: what ends a text or an answer, the usual one first. size: ids of the
-    model. chat_template: Jinja, or None."""
+    model. chat_template: Jinja, or None. names: special tokens by what they are for, "bos_token", ..."""
 
     name: str
     data: dict[str, Any]
     end_ids: tuple[int, ...]
     size: int
     chat_template: str | None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def build(self) -> Tokenizer:
         """Raises CutawayError for what Cutaway cannot read bytes from, and for ids that the model does not have."""
         from engine.tokenizer.kinds.imported import ImportedTokenizer
 
         try:
-            return ImportedTokenizer(self.data, self.end_ids, self.size)
+            return ImportedTokenizer(self.data, self.end_ids, self.size, self.names)
         except ValueError as error:
             raise _unusable(self.name, str(error)) from error
 
@@ -51,7 +55,9 @@ def read_tokenizer(folder: Path, size: int, generation: Mapping[str, Any]) -> Fo
     ends = [_content(beside.get("eos_token"))]
     usual = [named[end] for end in ends if end in named]
     found = [*_ids(generation.get("eos_token_id")), *_ids(config.get("eos_token_id")), *usual]
-    return ForeignTokenizer(folder.name, data, tuple(dict.fromkeys(found)), size, _template(folder, beside))
+    told = {**_table(folder / "special_tokens_map.json"), **beside}
+    names = {role: _content(told[role]) for role in _ROLES if isinstance(_content(told.get(role)), str)}
+    return ForeignTokenizer(folder.name, data, tuple(dict.fromkeys(found)), size, _template(folder, beside), names)
 
 
 def read_gguf_tokenizer(
@@ -61,7 +67,10 @@ def read_gguf_tokenizer(
     keys = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
     ends = [token_id for key in keys for token_id in _ids(metadata.get(key))]
     name = str(metadata.get("general.name", "The model"))
-    return ForeignTokenizer(name, data, tuple(dict.fromkeys(ends)), size, chat_template)
+    tokens = metadata.get("tokenizer.ggml.tokens") or []
+    found = {role: metadata.get(f"tokenizer.ggml.{key}_token_id") for role, key in _GGUF_ROLES.items()}
+    names = {role: tokens[index] for role, index in found.items() if type(index) is int and 0 <= index < len(tokens)}
+    return ForeignTokenizer(name, data, tuple(dict.fromkeys(ends)), size, chat_template, names)
 
 
 def _table(path: Path) -> dict[str, Any]:

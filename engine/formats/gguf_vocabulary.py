@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import CutawayError
 from engine.formats.gguf_patterns import name_of
-from engine.tokenizer.tokenizer import END, Tokenizer
+from engine.tokenizer.tokenizer import END_TURN, Tokenizer
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 SPACE = "\u2581"
@@ -27,9 +27,10 @@ def vocabulary(tokenizer: Tokenizer, vocab_size: int) -> dict[str, Any]:
     else:
         found = from_json(tokenizer.to_json())
         found["tokenizer.ggml.eos_token_id"] = tokenizer.end_id
-        if others := tokenizer.end_ids - {tokenizer.end_id}:  # of an answer, where another ends the text
-            found["tokenizer.ggml.eot_token_id"] = min(others)
-        found.setdefault("tokenizer.ggml.bos_token_id", tokenizer.end_id)
+        begin = tokenizer.special_ids.get(tokenizer.names.get("bos_token", ""), tokenizer.end_id)
+        found.setdefault("tokenizer.ggml.bos_token_id", begin)
+    if others := tokenizer.end_ids - {tokenizer.end_id}:  # of an answer, where another ends the text
+        found["tokenizer.ggml.eot_token_id"] = tokenizer.special_ids.get(END_TURN, min(others))
     tokens, types = found["tokenizer.ggml.tokens"], found["tokenizer.ggml.token_type"]
     if not {CONTROL, USER_DEFINED, UNUSED}.issuperset(types[vocab_size:]):
         raise _impossible(f"It has {len(tokens):,} tokens, and the model knows {vocab_size:,}.")
@@ -127,8 +128,8 @@ def _characters(tokenizer: Tokenizer) -> dict[str, Any]:
     tokens, types = [], []
     for index in range(tokenizer.vocab_size):
         data = tokenizer.token_bytes(index)
-        if index == tokenizer.end_id:
-            token, kind = END, CONTROL
+        if not data:
+            token, kind = tokenizer.token_text(index), CONTROL
         elif data == b" ":  # llama.cpp looks for this character wherever a text has a space
             token, kind = SPACE, NORMAL
         elif tokenizer.kind == "character" and index < tokenizer.end_id:

@@ -14,7 +14,8 @@ from engine.formats.gguf_metadata import context_length, pairs_of
 from engine.formats.gguf_vocabulary import vocabulary
 from engine.model.config import ModelConfig
 from engine.store.files import ensure_space, explain_os_error, fsync_path, write_atomic
-from engine.tokenizer.tokenizer import Tokenizer
+from engine.tokenizer.chat_template import CHATML, ChatTemplate
+from engine.tokenizer.tokenizer import END_TURN, Tokenizer
 
 if TYPE_CHECKING:
     from gguf import GGMLQuantizationType, GGUFWriter
@@ -25,6 +26,12 @@ FORMS: tuple[Form, ...] = ("f32", "f16", "bf16", "q8_0")
 _FILE_TYPES = {"f32": 0, "f16": 1, "q8_0": 7, "bf16": 32}  # llama.h, enum llama_ftype
 _BYTES = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32}
 _LARGEST_HALF = 65504.0
+# CHATML in Go's template language: https://github.com/ollama/ollama/blob/main/docs/template.mdx
+_OLLAMA = (
+    "{{ range .Messages }}<|{{ .Role }}|>{{ .Content }}{{ range .ToolCalls }}<|tool_call|>"
+    '{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}{{ end }}<|end_turn|>{{ end }}'
+    "<|assistant|>"
+)
 # llama.cpp reads these as float32 only, and they are small.
 _ALWAYS_FLOAT = ("position_embd.weight",)
 
@@ -178,22 +185,31 @@ def _unfit(part: Part, why: str, remedy: str) -> CutawayError:
     return CutawayError(f"The weights {part.name} cannot be written.", why, remedy)
 
 
-def gguf_notes(config: ModelConfig) -> list[str]:
+def gguf_notes(config: ModelConfig, tokenizer: Tokenizer) -> list[str]:
     """What the file cannot say of the model, a sentence each."""
-    name = architecture(config)
+    notes, name = [], architecture(config)
     length = context_length(config, name)
-    if length == config.context_length:
-        return []
-    return [f"llama.cpp has no windows for {name}: the context ends at {length:,} tokens, where they would begin."]
+    if length != config.context_length:
+        notes.append(
+            f"llama.cpp has no windows for {name}: the context ends at {length:,} tokens, where they would begin."
+        )
+    if any(token.left or token.right for token in tokenizer.special.values()):
+        notes.append(
+            "Its special tokens swallow white space beside them, which GGUF cannot say: chats may differ in it."
+        )
+    return notes
 
 
-def write_modelfile(path: Path, gguf: str, config: ModelConfig, chat_template: str | None = None) -> None:
+def write_modelfile(path: Path, gguf: str, config: ModelConfig, template: ChatTemplate | None = None) -> None:
     """`ollama create NAME -f Modelfile` reads it. gguf: the file's name beside it.
 
-    A model without a chat template continues text, so its prompt stands as it was given; otherwise Ollama makes its
-    own template out of the file's.
+    A model without a chat template continues text, so its prompt stands as it was given. Cutaway's own template is
+    said in Ollama's language, which is not Jinja; of others Ollama makes its own out of the file's.
     """
     lines = [f"FROM ./{gguf}", f"PARAMETER num_ctx {context_length(config, architecture(config))}"]
-    if not chat_template:
+    if template is None:
         lines.append('TEMPLATE """{{ .Prompt }}"""')
+    elif template.source == CHATML:
+        lines.append(f'TEMPLATE """{template.names["bos_token"]}{_OLLAMA}"""')
+        lines.append(f'PARAMETER stop "{END_TURN}"')
     write_atomic(path, ("\n".join(lines) + "\n").encode())

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.store.files import write_json
+from engine.tokenizer.chat_template import ChatTemplate
+from engine.tokenizer.kinds.bpe import special_json
 from engine.tokenizer.kinds.imported import FACTS
-from engine.tokenizer.tokenizer import END, Tokenizer
+from engine.tokenizer.tokenizer import END_TURN, Tokenizer
 
 
 def as_tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
@@ -19,13 +21,13 @@ def as_tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
     for index in range(tokenizer.vocab_size):
         data = tokenizer.token_bytes(index)
         whole = tokenizer.kind == "character" and index < tokenizer.end_id
-        vocabulary[END if index == tokenizer.end_id else data.decode() if whole else f"<0x{data[0]:02X}>"] = index
-    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+        name = tokenizer.token_text(index) if not data else data.decode() if whole else f"<0x{data[0]:02X}>"
+        vocabulary[name] = index
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [{"id": tokenizer.end_id, "content": END, **plain, "special": True}],
+        "added_tokens": [special_json(name, token_id) for name, token_id in tokenizer.special_ids.items()],
         "normalizer": None,
         "pre_tokenizer": None,
         "post_processor": None,
@@ -46,10 +48,16 @@ def as_tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def write_tokenizer(folder: Path, tokenizer: Tokenizer, context_length: int, chat_template: str | None = None) -> None:
-    """Both files into an existing folder; `transformers.AutoTokenizer` reads them."""
+    """Both files into an existing folder; `transformers.AutoTokenizer` reads them, and writes a conversation with the
+    same ids. What ends an answer is its end token then: other programs ask for no second one."""
     write_json(folder / "tokenizer.json", as_tokenizer_json(tokenizer))
     config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": context_length}
     config |= {"eos_token": tokenizer.token_text(tokenizer.end_id), "clean_up_tokenization_spaces": False}
     if tokenizer.start_ids:
         config["bos_token"] = tokenizer.token_text(tokenizer.start_ids[0])
+    if tokenizer.kind == "imported":
+        config |= tokenizer.names
+    if chat_template:
+        config |= ChatTemplate(chat_template, tokenizer).names
+        config |= {"eos_token": END_TURN} if END_TURN in tokenizer.special else {}
     write_json(folder / "tokenizer_config.json", config | ({"chat_template": chat_template} if chat_template else {}))

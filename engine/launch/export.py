@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import CutawayError
 from engine.events import Progress
-from engine.formats.bundle import write_bundle
+from engine.formats.bundle import GENERATION, TEMPLATE, write_bundle
 from engine.formats.equivalent import equivalent
 from engine.formats.gguf_write import FORMS, Form, gguf_notes, write_gguf, write_modelfile
 from engine.formats.lineage import collect
 from engine.formats.model_card import model_card
 from engine.store.files import explain_os_error, fsync_path, write_atomic
 from engine.store.workspace import Workspace, slug
+from engine.tokenizer.chat_template import ChatTemplate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,7 +87,7 @@ def export(workspace: Workspace, request: ExportRequest) -> Iterator[Progress | 
         yield _about("Writing")
         tensors = weights(loaded.model)
         if request.kind == "bundle":
-            extras = {"chat_template.jinja": loaded.chat_template, "generation_config.json": loaded.generation}
+            extras = {TEMPLATE: loaded.chat_template, GENERATION: loaded.generation}
             write_bundle(folder, name, loaded.model.config, tensors, loaded.tokenizer, lineage, extras)
         elif request.kind == "huggingface":
             notes += _write_huggingface(folder, name, loaded, tensors, lineage)
@@ -109,7 +110,7 @@ def _write_gguf(
     from engine.model.weights import weights
 
     same = equivalent(loaded.model.config, weights(loaded.model))
-    notes += [*same.notes, *gguf_notes(same.config)]
+    notes += [*same.notes, *gguf_notes(same.config, loaded.tokenizer)]
     if form != "f32":
         notes.append(f"Its matrices are rounded to {form}; what is told of its losses was measured before.")
     file, template = f"{slug(name)}-{form}.gguf", loaded.chat_template
@@ -117,7 +118,8 @@ def _write_gguf(
     yield from write_gguf(
         folder / file, same.config, same.tensors, loaded.tokenizer, form, chat_template=template, **facts
     )
-    write_modelfile(folder / "Modelfile", file, same.config, template)
+    chat = ChatTemplate(template, loaded.tokenizer) if template else None
+    write_modelfile(folder / "Modelfile", file, same.config, chat)
     _write_card(folder, name, loaded, lineage, notes)
 
 
@@ -128,9 +130,7 @@ def _write_huggingface(
     from engine.formats.tokenizer_json import write_tokenizer
 
     same = equivalent(loaded.model.config, tensors)
-    ends = sorted(loaded.tokenizer.end_ids)
-    generation = {"eos_token_id": ends[0] if len(ends) == 1 else ends, **loaded.generation}
-    write_model(folder, same.config, same.tensors, generation)
+    write_model(folder, same.config, same.tensors, {**loaded.generation, "eos_token_id": _ends(loaded)})
     write_tokenizer(folder, loaded.tokenizer, same.config.context_length, loaded.chat_template)
     _write_card(folder, name, loaded, lineage, same.notes)
     return same.notes
@@ -149,6 +149,16 @@ def _write_adapter(folder: Path, name: str, loaded: LoadedModel, lineage: dict[s
     write_tokenizer(folder, loaded.tokenizer, model.config.context_length, loaded.chat_template)
     _write_card(folder, name, loaded, lineage, notes)
     return notes
+
+
+def _ends(loaded: LoadedModel) -> int | list[int]:
+    """All that ends a text or an answer: as the model came, then what tuning and its chat template added."""
+    told = loaded.generation.get("eos_token_id", [])
+    found = [*(told if isinstance(told, list) else [told]), loaded.tokenizer.end_id, *sorted(loaded.tokenizer.end_ids)]
+    if loaded.chat_template:
+        found += sorted(ChatTemplate(loaded.chat_template, loaded.tokenizer).end_ids)
+    ends = list(dict.fromkeys(found))
+    return ends[0] if len(ends) == 1 else ends
 
 
 def _write_card(folder: Path, name: str, loaded: LoadedModel, lineage: dict[str, Any], notes: list[str]) -> None:

@@ -128,7 +128,8 @@ def _find_bundle(path: Path, name: str) -> _Found:
     bundle = read_bundle(path)
     refuse_too_large(bundle.name, bundle.config)
     licence = str(bundle.lineage.get("licence", "unknown"))
-    return _Found(name or bundle.name, bundle, _Own(bundle.tokenizer), (path / SUMS,), licence)
+    tokenizer = _Own(bundle.tokenizer, bundle.chat_template)
+    return _Found(name or bundle.name, bundle, tokenizer, (path / SUMS,), licence, bundle.generation)
 
 
 def _keep(workspace: Workspace, found: _Found, source: str) -> Iterator[Progress | Opened]:
@@ -174,7 +175,9 @@ def _keep_tokenizer(workspace: Workspace, found: _Found) -> tuple[Tokenizer, Pat
     from engine.tokenizer.tokenizer import save_tokenizer
 
     tokenizer = found.tokenizer.build()
-    settings = {"hash": tokenizer.hash}
+    # What its special tokens are for decides no text's ids, and so not its hash, but how a conversation is written.
+    settings: dict[str, Any] = {"hash": tokenizer.hash}
+    settings |= {"names": dict(tokenizer.names)} if tokenizer.kind == "imported" else {}
     folder = workspace.artifact_folder("tokenizer", found.name, "import", settings, {})
     if not (folder / MANIFEST).is_file():
         with making_artifact(folder, kind="tokenizer", stage="import", config=settings, parents={}) as draft:

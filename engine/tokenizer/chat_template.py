@@ -71,6 +71,13 @@ class ChatTemplate:
         self.source = source
         self.tokenizer = tokenizer
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Special tokens as the template asks for them. Ours begins with what separates documents where the tokenizer
+        names nothing that begins one."""
+        border = {"bos_token": self.tokenizer.token_text(self.tokenizer.end_id)} if self.source == CHATML else {}
+        return {**border, **self.tokenizer.names}
+
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = False) -> str:
         """The text of a conversation, and with what begins an answer if asked for.
 
@@ -137,7 +144,7 @@ class ChatTemplate:
 
     def _write(self, guard: Guard, messages: Sequence[dict[str, Any]], add_generation_prompt: bool = False) -> str:
         variables = {"messages": list(messages), "add_generation_prompt": add_generation_prompt, "tools": None}
-        return clean(guard.seen(render(self.source, {**self.tokenizer.names, **variables, "documents": None})))
+        return clean(guard.seen(render(self.source, {**self.names, **variables, "documents": None})))
 
     def _cut(self, text: str, guard: Guard) -> list[Stretch]:
         return list(stretches(text, self.tokenizer.special, guard.mark))
@@ -183,7 +190,7 @@ class ChatTemplate:
         return sign in self._write(guard, [*guard.messages[:index], {**guard.messages[index], "content": sign}])
 
     def _places(self, guard: Guard, text: str, parts: Sequence[Stretch]) -> Places:
-        begins = {*self.tokenizer.start_ids, self.tokenizer.special_ids.get(self.tokenizer.names["bos_token"])}
+        begins = {*self.tokenizer.start_ids, self.tokenizer.special_ids.get(self.names.get("bos_token", ""))}
         begin = parts[0].end if parts and parts[0].token_id in begins - {None} else 0
         return turn_places(guard, text, parts, partial(self._write, guard), self.end_ids, begin)
 

@@ -18,14 +18,11 @@ from engine.generation.loaded import LoadedModel
 from engine.generation.sampling import SamplingConfig
 from engine.model.config import ModelConfig
 from engine.model.transformer import Transformer
-from engine.model.weights import weights
-from engine.store.artifact import making_artifact
-from engine.store.checkpoint import save_checkpoint
 from engine.store.workspace import Workspace
 from engine.tokenizer.chat_template import CHATML, ChatTemplate
 from engine.tokenizer.chat_tokens import with_chat_tokens
 from engine.tokenizer.kinds.byte import ByteTokenizer
-from engine.tokenizer.tokenizer import save_tokenizer
+from tests.toy_chat import keep_model
 
 TOKENIZER = with_chat_tokens(ByteTokenizer())
 TEMPLATE = ChatTemplate(CHATML, TOKENIZER)
@@ -113,19 +110,7 @@ def model(workspace: Workspace) -> Path:
 
 
 def keep(workspace: Workspace, name: str, template: str | None) -> Path:
-    folder = workspace.root / "tokenizers" / "chat"
-    if not folder.exists():
-        with making_artifact(folder, kind="tokenizer", stage="import", config={}, parents={}) as draft:
-            save_tokenizer(TOKENIZER, draft.folder)
-    state = {
-        "model": CONFIG.model_dump(),
-        "tokenizer": folder.relative_to(workspace.root).as_posix(),
-        "tokenizer_hash": TOKENIZER.hash,
-        "chat_template": template,
-    }
-    with making_artifact(workspace.models / name, kind="model", stage="import", config={}, parents={}) as draft:
-        save_checkpoint(draft.folder / "checkpoints", 0, {"model": weights(parrot("Hi, you."))}, state)
-    return workspace.models / name
+    return keep_model(workspace, name, parrot("Hi, you."), TOKENIZER, template)
 
 
 def test_one_question_is_answered_for_scripts(

@@ -18,6 +18,7 @@ from engine.tokenizer.kinds.byte import ByteTokenizer
 from engine.tokenizer.kinds.character import CharacterTokenizer
 from engine.tokenizer.kinds.imported import ImportedTokenizer
 from engine.tokenizer.tokenizer import END, Tokenizer, load_tokenizer, save_tokenizer
+from tests.published_templates import byte_level
 
 
 def gpt2(gap: int = 0) -> ImportedTokenizer:
@@ -33,12 +34,20 @@ def gpt2(gap: int = 0) -> ImportedTokenizer:
     return ImportedTokenizer(json.loads(made.to_str()), [0], made.get_vocab_size() + gap, names)
 
 
+def qwen() -> ImportedTokenizer:
+    """Its special tokens stand beside its vocabulary, and its model has free ids."""
+    library = byte_level(["<|endoftext|>", "<|im_end|>"], ("<think>",))
+    end = library.token_to_id("<|endoftext|>")
+    return ImportedTokenizer(json.loads(library.to_str()), [end], library.get_vocab_size() + 5)
+
+
 PLAIN: dict[str, Tokenizer] = {
     "bpe": BpeTokenizer([(b"t", b"h"), (b"th", b"e"), (b" ", b"the"), (b"<", b"|"), (b"|", b">")]),
     "byte": ByteTokenizer(),
     "character": CharacterTokenizer("\n abcdefé<|>👩"),
     "imported": gpt2(),
     "imported with free ids": gpt2(gap=7),
+    "imported with a token of its own": qwen(),
 }
 CHAT = {kind: with_chat_tokens(tokenizer) for kind, tokenizer in PLAIN.items()}
 kinds = pytest.mark.parametrize("kind", PLAIN)

@@ -26,7 +26,7 @@ _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 class ImportedTokenizer(Tokenizer):
     """size: ids of the model, at least those of the file; those that the file leaves free stand for nothing.
     end_ids: what ends a document or an answer, the usual one first. names: special tokens by what they are for, as the
-    model's own files say it: "bos_token", "eos_token", ..."""
+    model's own files say it: "bos_token", "eos_token", ...; what they leave out, its chat template does not have."""
 
     kind = "imported"
 
@@ -61,7 +61,7 @@ class ImportedTokenizer(Tokenizer):
 
     @property
     def names(self) -> Mapping[str, str]:
-        return {**super().names, **self._own_names}
+        return self._own_names or super().names
 
     def to_json(self) -> dict[str, Any]:
         names = {"names": self._own_names} if self._own_names else {}
@@ -76,15 +76,17 @@ class ImportedTokenizer(Tokenizer):
         ids = {name: size + index for index, name in enumerate(names)}
         if taken := sorted(set(ids) & set(self._library.get_vocab(with_added_tokens=True))):
             raise ValueError(f"{taken[0]} is a token of it already")
-        if isinstance(model.get("vocab"), dict):  # the library heeds an id beyond the file's last one only there
-            model["vocab"] = {**model["vocab"], **ids}
         added = [token for token in self._data.get("added_tokens") or [] if token["id"] < size]
         added += [special_json(name, token_id) for name, token_id in ids.items()]
+        if isinstance(model.get("vocab"), dict):  # an added token that stands elsewhere only gets the next free id
+            model["vocab"] = {**model["vocab"], **{token["content"]: token["id"] for token in added}}
         ends = [*self._facts["end_ids"], *(ids[name] for name in (END_TURN,) if name in ids)]
         data = {**self._data, "added_tokens": added, "model": model}
         extended = ImportedTokenizer(data, ends, size + len(ids), self._own_names)
-        if {name: extended.special_ids.get(name) for name in ids} != ids:
+        if extended.special_ids != self.special_ids | ids:
             raise ValueError("Its file leaves ids free in a way that no token can be put behind them")
+        if set(extended.encode(" ".join(extended.special))) & set(extended.special_ids.values()):
+            raise ValueError("It reads the name of a special token as that token wherever a text has it")
         return extended
 
     def pieces(self, text: str) -> Iterator[str]:
