@@ -7,6 +7,7 @@ answer included: what comes after that, up to the token that ends the answer, is
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -175,9 +176,8 @@ class ChatTemplate:
     def _refuse_lost(self, guard: Guard, text: str) -> None:
         for index, message in enumerate(guard.messages):
             said = str(message["content"]).strip()
-            calls = [str(call.get("function", call).get("name", "")) for call in message.get("tool_calls") or []]
             lost = bool(said) and said not in text and not self._is_written(guard, index)
-            if lost or not all(call in text for call in calls):
+            if lost or not all(any(form in text for form in _forms(name)) for name in _called(message)):
                 raise CutawayError(
                     "The chat template leaves out what was said.",
                     f"Message {index + 1}, of the {message['role']}, does not stand in what it writes.",
@@ -193,6 +193,20 @@ class ChatTemplate:
         begins = {*self.tokenizer.start_ids, self.tokenizer.special_ids.get(self.names.get("bos_token", ""))}
         begin = parts[0].end if parts and parts[0].token_id in begins - {None} else 0
         return turn_places(guard, text, parts, partial(self._write, guard), self.end_ids, begin)
+
+
+def _called(message: dict[str, Any]) -> Iterator[str]:
+    """Names of the tools that a message calls, in OpenAI's form or without its frame."""
+    calls = message.get("tool_calls")
+    for call in calls if isinstance(calls, list) else []:
+        function = call.get("function", call) if isinstance(call, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            yield function["name"]
+
+
+def _forms(name: str) -> tuple[str, ...]:
+    """As it is, and as JSON has it."""
+    return name, json.dumps(name, ensure_ascii=False)[1:-1], json.dumps(name)[1:-1]
 
 
 def template_of(tokenizer: Tokenizer, chat_template: str | None) -> ChatTemplate:

@@ -19,6 +19,7 @@ from engine.tokenizer.tokenizer import clean
 # Noncharacters: Unicode promises that no text exchanged between programs needs them.
 _SIGNS = tuple(map(chr, range(0xFDD0, 0xFDF0)))
 _REASONING = ("reasoning_content", "thinking", "reasoning")
+_KEYS = frozenset(("role", "content", "name", "tool_calls", "type", "function", "arguments", "id", *_REASONING))
 
 
 class Guard:
@@ -53,8 +54,8 @@ class Guard:
 def _each(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(clean(value))
-    if isinstance(value, dict):
-        return {key: _each(part, change) for key, part in value.items()}
+    if isinstance(value, dict):  # a call's arguments may have any names
+        return {key if key in _KEYS else change(clean(str(key))): _each(part, change) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_each(part, change) for part in value]
     return value
@@ -71,20 +72,18 @@ def _guarding(names: tuple[str, ...], mark: str) -> Callable[[str], str]:
     """Breaks every special name, and sets the mark where a text ends with the beginning of one, or begins with the end
     of one, inside of white space that a template may strip."""
     whole = re.compile("|".join(re.escape(name) for name in sorted(names, key=len, reverse=True)) or "(?!)")
-    heads = _alternatives({name[:size] for name in names for size in range(1, len(name))})
-    tails = _alternatives({name[size:] for name in names for size in range(1, len(name))})
-    ending, beginning = re.compile(f"(?:{heads})(?=\\s*\\Z)"), re.compile(f"\\A\\s*(?={tails})")
+    longest = max(map(len, names), default=0)
+    heads = {name[:size] for name in names for size in range(1, len(name))}
+    tails = {name[size:] for name in names for size in range(1, len(name))}
 
     def guard(text: str) -> str:
         text = whole.sub(lambda match: match[0][0] + mark + match[0][1:], text)
-        text = beginning.sub(lambda match: match[0] + mark, text)
-        return ending.sub(lambda match: match[0] + mark, text)
+        core = text.strip()
+        before = mark if any(core[:size] in tails for size in range(1, longest)) else ""
+        behind = mark if any(core[-size:] in heads for size in range(1, longest)) else ""
+        return text.replace(core, before + core + behind, 1) if before or behind else text
 
     return guard
-
-
-def _alternatives(texts: set[str]) -> str:
-    return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)) or "(?!)"
 
 
 def _refuse(value: Any) -> Any:

@@ -29,8 +29,9 @@ class Stretch:
 
 
 def stretches(text: str, special: Mapping[str, SpecialToken], mark: str) -> Iterator[Stretch]:
+    """The whole text, piece by piece. A name of one character, which no mark could keep text, is always text."""
     position = 0
-    for match in _pattern(tuple(special)).finditer(text):
+    for match in _pattern(tuple(name for name in special if len(name) > 1)).finditer(text):
         token = special[match[0]]
         start, end = match.span()
         if token.word and (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):

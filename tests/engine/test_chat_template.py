@@ -75,6 +75,16 @@ def test_whatever_is_said_is_text_and_the_frame_is_ours(texts: list[str], system
         assert template.prompt(talk) == [*expected, special["<|assistant|>"]]
 
 
+@settings(deadline=None, max_examples=40)
+@given(name=SAID, value=SAID)
+def test_nothing_in_a_tool_call_becomes_special(name: str, value: str) -> None:
+    call = {"type": "function", "function": {"name": name, "arguments": {value: {name: [value]}}}}
+    found = OURS.encode([Message("user", "x"), Message("assistant", value, {"tool_calls": [call], name: value})])
+    special = [i for i in found.ids if i in TOKENIZER.special_ids.values()]
+    frame = "<|end|><|user|><|end_turn|><|assistant|><|tool_call|><|end_turn|>"
+    assert shown(OURS, special) == frame and all(found.mask[-2:])
+
+
 def test_without_messages_or_with_a_strange_role_it_says_so() -> None:
     with pytest.raises(CutawayError, match="no conversation"):
         OURS.encode([])
