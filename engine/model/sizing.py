@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.model.config import ModelConfig
+from engine.model.lora_config import LoraConfig, adapter_parameters, matrices
 
 # What the process holds beside tensors: 380 MB with torch and the engine, 550 MB with the window around it (measured).
 PROCESS_BYTES = 550e6
@@ -38,29 +39,46 @@ def estimate(
     checkpoints_kept: int = 3,
     extra_share: float = 0.06,
     half: bool = True,
+    lora: LoraConfig | None = None,
+    new_rows: int = 0,
 ) -> Estimate:
     """tokens: of the whole training. micro_tokens: in one forward pass. flops_per_second: what training reaches
-    on this machine, not its peak. extra_share: time for validation, samples and checkpoints. half: in bf16."""
-    parameters = model.parameters()
-    seconds = tokens * model.flops_per_token() / flops_per_second * (1 + extra_share)
-    passing = max(parameters * _BYTES_OF_UPDATE, backward_bytes(model, micro_tokens, half))
+    on this machine, not its peak. extra_share: time for validation, samples and checkpoints. half: in bf16.
+    lora: None where every weight learns; else the base is frozen, has no gradients and no averages, and is in no
+    checkpoint. new_rows: of the embedding, for tokens that the base does not know, which learn with an adapter."""
+    frozen = 0 if lora is None else model.parameters()
+    learning = model.parameters() if lora is None else adapter_parameters(model, lora, new_rows)
+    flops = model.flops_per_token()
+    if lora is not None:  # a frozen matrix has no part in a third of the work, which is its own gradient
+        flops += 6.0 * learning - 2.0 * model.matrix_parameters()
+    passing = max(learning * _BYTES_OF_UPDATE, backward_bytes(model, micro_tokens, half, lora))
     return Estimate(
-        parameters=parameters,
+        parameters=model.parameters(),
         tokens=tokens,
-        flops_per_token=model.flops_per_token(),
-        seconds=seconds,
-        memory_bytes=PROCESS_BYTES + parameters * _BYTES_PER_PARAMETER + passing,
-        disk_bytes=float(parameters * 12 * checkpoints_kept),
+        flops_per_token=flops,
+        seconds=tokens * flops / flops_per_second * (1 + extra_share),
+        memory_bytes=PROCESS_BYTES + frozen * 4 + learning * _BYTES_PER_PARAMETER + passing,
+        disk_bytes=float(learning * 12 * checkpoints_kept),
     )
 
 
-def backward_bytes(model: ModelConfig, micro_tokens: int, half: bool) -> float:
+def backward_bytes(model: ModelConfig, micro_tokens: int, half: bool, lora: LoraConfig | None = None) -> float:
     """What a forward and a backward pass take at most, beside weights, gradients and averages. half: matrix products
     in bf16, for which autocast keeps a copy of every matrix."""
     copies = 2 * model.matrix_parameters() if half else 0
     # The head's gradient, and with a tied head the embedding's, which is added to it.
-    head = 4 * model.vocab_size * model.d_model * (2 if model.tie_embeddings else 1)
-    return _PASSING * micro_tokens * activation_bytes(model, micro_tokens, half) + copies + head + _LOGITS_AT_ONCE
+    head = 4 * model.vocab_size * model.d_model * (2 if model.tie_embeddings else 1) if lora is None else 0
+    each = activation_bytes(model, micro_tokens, half) + (0 if lora is None else _inner_bytes(model, lora, half))
+    return _PASSING * micro_tokens * each + copies + head + _LOGITS_AT_ONCE
+
+
+def _inner_bytes(model: ModelConfig, lora: LoraConfig, half: bool) -> float:
+    """What a token's products with A keep for those with B, and with dropout what they read."""
+    size, kept = 2 if half else 4, 0
+    for matrix in matrices(model).values():
+        parts = len(matrix.chosen(lora.parts))
+        kept += parts * lora.rank + (matrix.inputs if parts and lora.dropout else 0)
+    return float(size * kept * len(lora.layers_of(model)))
 
 
 def activation_bytes(model: ModelConfig, micro_tokens: int, half: bool = True) -> float:

@@ -13,6 +13,7 @@ from engine.model.kv_cache import KVCache
 from engine.model.lora_config import PARTS, LoraConfig, adapter_parameters
 from engine.model.lora_modules import GrownEmbedding
 from engine.model.packed import PackedTransformer
+from engine.model.sizing import estimate
 from engine.model.transformer import Transformer
 from engine.model.weights import weights
 from engine.objectives.next_token import NextToken
@@ -209,3 +210,17 @@ def test_a_probe_tells_that_it_learned_or_was_switched() -> None:
     assert not torch.equal(before, lora.adapter_probe(model))
     lora.detach(model)
     assert lora.adapter_probe(model) is None
+
+
+def test_what_an_adapter_costs_is_counted() -> None:
+    """GPT-2's 124M: gradients and averages of the adapter alone, and no gradient of the head."""
+    heads = {"n_layer": 12, "n_head": 12, "n_kv_head": 12, "d_model": 768, "d_ff": 3072}
+    model = ModelConfig(vocab_size=50_304, context_length=1024, **heads)
+    asked = {"tokens": 10**6, "micro_tokens": 1024, "flops_per_second": 1e11}
+    full, small = estimate(model, **asked), estimate(model, **asked, lora=LoraConfig(rank=8), new_rows=6)  # type: ignore[arg-type]
+    learning = adapter_parameters(model, LoraConfig(rank=8), 6)
+    assert learning == 12 * 8 * (3 * (768 + 768) + 768 + 768 + 2 * (768 + 3072)) + 6 * 768
+    saved = 12 * model.parameters() + 8 * 50_304 * 768 - 16 * learning
+    assert full.memory_bytes - small.memory_bytes == pytest.approx(saved, rel=0.15)
+    assert small.disk_bytes == learning * 12 * 3
+    assert 0.6 < small.seconds / full.seconds < 0.75
