@@ -62,10 +62,6 @@ def base_checkpoint(workspace: Workspace, found: Checkpoint) -> Path:
             f"It is a small adapter, and the model that it stands on, {base['folder']}, is gone.",
             "Restore that checkpoint, or fine-tune again.",
         )
-    if holds_adapter(folder):
-        raise _unusable(
-            found, "It stands on a model that is an adapter itself.", "Choose a checkpoint of whole weights."
-        )
     if checkpoint_hash(folder) != base.get("hash"):
         raise _unusable(
             found,

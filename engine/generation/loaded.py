@@ -206,8 +206,11 @@ def _build(workspace: Workspace, found: Checkpoint) -> Transformer:
     config = _config(found)
     if ADAPTER not in found.tensors:
         return _whole(found, config)
-    base = _load(base_checkpoint(workspace, found))
-    return attach_stored(_whole(base, _config(base)), found, config)
+    from engine.model.lora import bake
+
+    base = _build(workspace, _load(base_checkpoint(workspace, found)))
+    bake(base)  # which may have been tuned with an adapter itself
+    return attach_stored(base, found, config)
 
 
 def _config(found: Checkpoint) -> ModelConfig:

@@ -138,6 +138,18 @@ def unmerge(model: Transformer) -> None:
             linear.kept = None
 
 
+@torch.no_grad()
+def bake(model: Transformer) -> None:
+    """Merges for good: the model is a plain one then, whose weights hold what the adapter learned, and all of them
+    learn. Nothing happens without an adapter."""
+    merge(model)
+    for _, linear in _linears(model):
+        linear.kept = None
+    for module in _grown(model):
+        module.weight[-len(module.tail) :] = module.tail
+    detach(model)
+
+
 def lora_weights(model: Transformer) -> dict[str, Tensor]:
     """What learned, by name: "blocks.0.attention.qkv.query.A" [rank, in] and ".B" [out, rank]; "embedding_rows" and
     "head_rows" [k, D] where new tokens learned. Views: what is written into them is in the model."""

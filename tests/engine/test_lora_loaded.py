@@ -118,6 +118,24 @@ def test_a_base_that_is_gone_or_another_one_is_told(workspace: Workspace) -> Non
     assert "runs/words/1-pretrain/checkpoints/step-000009" in str(told.value)
 
 
+def test_an_adapter_stands_on_a_model_with_an_adapter(workspace: Workspace) -> None:
+    """Which is part of the base then, new tokens and all: switched off, the second gives the first."""
+    _, above, _, model = store(workspace, 5)
+    lora.bake(model)
+    assert all(weight.requires_grad for weight in model.parameters())
+    first = model(IDS)
+    lora.attach(model, LORA, 4)
+    for tensor in lora.lora_weights(model).values():
+        tensor.add_(torch.randn(tensor.shape) * 0.3)
+    state = json.loads((above / "state.json").read_text())
+    third = workspace.root / "runs" / "again" / "1-sft" / "checkpoints"
+    save_checkpoint(third, 2, {"adapter": lora.lora_weights(model)}, {**state, "base": base_facts(workspace, above, 0)})
+    loaded = load_model(workspace, third.parents[1], device="cpu").model
+    torch.testing.assert_close(loaded(IDS), model(IDS))
+    lora.set_enabled(loaded, False)
+    torch.testing.assert_close(loaded(IDS), first)
+
+
 def test_a_base_of_another_shape_is_told(workspace: Workspace) -> None:
     below, above, _, _ = store(workspace, 0)
     other = Transformer(CONFIG.model_copy(update={"d_ff": 48}))
