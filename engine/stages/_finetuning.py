@@ -18,6 +18,7 @@ from engine.errors import CutawayError
 from engine.evaluation.exact_match import Answer
 from engine.evaluation.movement import StoredWeights
 from engine.events import Event, Notice, Progress, TuningCheck
+from engine.generation.adapted import base_facts
 from engine.generation.loaded import BEST, LoadedModel, load_model
 from engine.model.growing import with_tokens
 from engine.model.lora import attach, is_attached, load_lora, lora_weights, merge
@@ -31,7 +32,7 @@ from engine.stages._tuning_data import Read, read_tokens, refuse_nothing_to_lear
 from engine.stages._tuning_looks import Best, Looks, answers_of_base, share
 from engine.store.artifact import making_artifact
 from engine.store.checkpoint import load_checkpoint
-from engine.store.files import read_json, sha256_file, sha256_json, write_json
+from engine.store.files import read_json, sha256_json, write_json
 from engine.tokenizer.chat_template import CHATML, ChatTemplate
 from engine.tokenizer.chat_tokens import with_chat_tokens
 from engine.tokenizer.tokenizer import Tokenizer, save_tokenizer
@@ -281,8 +282,7 @@ class FineTuning(TrainingRun):
         }
 
     def _adapter_state(self) -> dict[str, Any]:
-        folder = self._base_checkpoint
-        base = {"folder": self.context.relative(folder), "hash": sha256_file(folder / "manifest.json")}
+        base = base_facts(self.context.workspace, self._base_checkpoint, self.context.seed)
         return {"lora": self.lora.model_dump(mode="json"), "base": base}
 
     def go_on_from(self, folder: Path, saved: dict[str, Any]) -> Iterator[Event]:
