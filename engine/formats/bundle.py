@@ -1,7 +1,8 @@
 """A bundle: a model with everything that the Open Source AI Definition asks for, in one folder.
 
     README.md            the model card
-    model/               parameters: config.json, model.safetensors, tokenizer.json, identity.json
+    model/               parameters: config.json, model.safetensors, tokenizer.json, identity.json; of a model that
+                         holds conversations chat_template.jinja
     data.json            data information: corpora and what was made of them, with sources, licences and hashes
     lineage.json         run, recipe, figures, parents; what is unknown
     code/                the engine that trained it, its licence, and the versions that it stood on

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from engine.errors import CutawayError
@@ -51,7 +52,8 @@ def turn_places(
     if asked and not found:
         raise _borderless()
     said = {**_said(guard, text, write), **found}
-    return Places(tuple(found.values()), tuple(_regions(said, ends, begin)), _note(len(asked) - len(found), len(asked)))
+    turns = tuple(_regions(said, ends, begin, partial(_upto, guard, text, write)))
+    return Places(tuple(found.values()), turns, _note(len(asked) - len(found), len(asked)))
 
 
 def _note(left_out: int, asked: int) -> str:
@@ -121,17 +123,31 @@ def _searched(contents: Sequence[str], text: str) -> Iterator[tuple[int, Place]]
             yield index, (place, position)
 
 
-def _regions(said: dict[int, Place], ends: Sequence[Stretch], begin: int) -> Iterator[tuple[int, int]]:
-    """Between two messages the first token that ends a turn parts them; what a template says of its own before the
-    first message belongs to none."""
+def _regions(
+    said: dict[int, Place], ends: Sequence[Stretch], begin: int, upto: Callable[[int], int | None]
+) -> Iterator[tuple[int, int]]:
+    """Between two messages the first token that ends a turn parts them, and where none does, the end of what the
+    template writes for all up to the first of them; what it says of its own before any message belongs to none."""
     last: int | None = None
     for index, (start, end) in sorted(said.items()):
         between = [part.end for part in ends if (last or 0) <= part.start and part.end <= start]
         if last is None:
             yield max([begin, *between]), index
+        elif between:
+            yield between[0], index
         else:
-            yield min(between, default=last), index
+            place = upto(index)
+            yield place if place is not None and last <= place <= start else last, index
         last = end
+
+
+def _upto(guard: Guard, text: str, write: Write, index: int) -> int | None:
+    """Where the messages before `index` end; None where the template writes them otherwise when no more follow."""
+    try:
+        before = write(guard.messages[:index], False)
+    except CutawayError:
+        return None
+    return len(before) if text.startswith(before) else None
 
 
 def _endless() -> CutawayError:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,12 +44,14 @@ CONFIG = ModelConfig(
 HELLO = [Message("user", "hello")]
 
 
-def parrot(text: str) -> Transformer:
-    """A model that says the text and ends its turn, whatever it is asked: each token leads to the next one."""
+def parrot(text: str, ends: bool = True) -> Transformer:
+    """A model that says the text and ends its turn, whatever it is asked: each token leads to the next one. Or it says
+    the text again and again."""
     torch.manual_seed(0)
-    model = Transformer(CONFIG)
-    ids = [TOKENIZER.special_ids["<|assistant|>"], *TOKENIZER.encode(text), END_TURN]
-    assert len(set(ids)) == len(ids) <= CONFIG.d_model
+    model = Transformer(CONFIG if ends else CONFIG.model_copy(update={"context_length": 8192}))
+    ids = [TOKENIZER.special_ids["<|assistant|>"], *TOKENIZER.encode(text)]
+    ids.append(END_TURN if ends else ids[1])
+    assert len(set(ids)) == len(ids) - (not ends) <= CONFIG.d_model
     with torch.no_grad():
         for weight in model.blocks.parameters():
             weight.zero_()
@@ -152,3 +157,20 @@ def test_what_cannot_be_talked_with_is_said_before_anything_is_asked(
     assert "does not hold conversations" in capsys.readouterr().err
     assert main(["chat", str(folder), "--json"]) == 1
     assert "--once" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for another process")
+def test_an_interruption_stops_the_answer_and_the_conversation_goes_on(workspace: Workspace) -> None:
+    folder = keep_model(workspace, "endless", parrot("Hi, you.", ends=False), TOKENIZER, CHATML)
+    call = [sys.executable, "-m", "engine", "chat", str(folder), "--temperature", "0", "--max-tokens", "8000"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(call, text=True, **pipes) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write("hello\n")
+        process.stdin.flush()
+        said = process.stdout.read(40)
+        process.send_signal(signal.SIGINT)
+        rest, told = process.communicate("/new\n/quit\n", timeout=60)
+    assert said == "Hi, you." * 5 and len(rest) < 7000
+    assert process.returncode == 0 and "A new conversation." in told

@@ -162,6 +162,13 @@ def test_every_message_has_its_tokens(name: str) -> None:
         assert {turn for turn, learned in zip(found.turns, found.mask, strict=True) if learned} == {1, 3}
 
 
+def test_where_no_token_ends_a_question_its_frame_is_still_its_own() -> None:
+    one = case("mistral")
+    found = one.ours.encode(TALK)
+    own = [one.ours.tokenizer.token_text(i) for i, turn in zip(found.ids, found.turns, strict=True) if turn == 0]
+    assert (own[0], own[-1]) == ("[INST]", "[/INST]")
+
+
 def test_the_mask_is_that_of_transformers_where_a_template_marks_it() -> None:
     one = case("marked")
     for talk in talks(one):
