@@ -81,7 +81,7 @@ def ask(
     Raises CutawayError when the model's predictions are no numbers.
     """
     prompts = [template.prompt(conversation.question) for conversation in conversations]
-    for item in generate_batch(loaded, prompts, _GREEDY, max_tokens, batch=batch):
+    for item in generate_batch(loaded, prompts, _GREEDY, max_tokens, batch=batch, ends=template.end_ids):
         if isinstance(item, Progress):
             yield item
         else:
