@@ -78,7 +78,7 @@ class _MeanLoss(torch.autograd.Function):
         learning = len(head) if ctx.needs_input_grad[1] else 0
         ctx.of_rows, ctx.dtype = rows is not None, head.dtype
         if rows is not None:
-            head, learning = torch.cat((head[: -len(rows)].to(dtype), rows.to(dtype))), len(rows)
+            head, learning = _with_last(head, rows, dtype), len(rows)
         work = _Work(hidden, head, dtype, softcap, learning)
         wanted, count = any(ctx.needs_input_grad), max(len(targets), 1)
         share = torch.full((len(targets),), 1 / count, dtype=work.sums, device=hidden.device)
@@ -94,6 +94,13 @@ class _MeanLoss(torch.autograd.Function):
         dhidden, dhead = ctx.saved_tensors
         dhead = None if dhead is None else dhead.mul_(gradient)
         return dhidden * gradient, *((None, dhead) if ctx.of_rows else (dhead, None)), None, None, None
+
+
+def _with_last(head: Tensor, rows: Tensor, dtype: torch.dtype) -> Tensor:
+    """Rounded on the way, so that no second copy exists."""
+    whole = torch.empty(head.shape, dtype=dtype, device=head.device)
+    whole[: -len(rows)], whole[-len(rows) :] = head[: -len(rows)], rows
+    return whole
 
 
 class _Work:
