@@ -70,7 +70,9 @@ def test_every_attribute_is_held_out_in_every_wording_with_all_right_answers(
     assert {len(conversation.messages) for conversation in held_out} == {2}
     for conversation in held_out:
         assert conversation.messages[-1].content in conversation.accept
-        assert len(set(conversation.accept)) == 3
+        assert len(set(conversation.accept)) == 4
+    plain = [item for item in held_out if item.messages[-1].content == item.accept[-1]]
+    assert 0.6 < len(plain) / len(held_out) < 0.8
 
 
 def test_accepted_answers_are_true_and_speak_of_the_person_as_the_world_does(world: World) -> None:
@@ -84,6 +86,8 @@ def test_accepted_answers_are_true_and_speak_of_the_person_as_the_world_does(wor
         value = next(value for value in person.facts.values() if value.lower() in conversation.accept[0].lower())
         for answer in conversation.accept:
             assert value.lower() in answer.lower()
+        plain = set(conversation.accept[3].split())
+        assert not plain & {subject, owner, subject.lower(), owner.lower()} and name not in conversation.accept[3]
         pronoun = conversation.accept[2].split()[0]
         assert pronoun in (subject, owner)
         if "born" in conversation.accept[2]:

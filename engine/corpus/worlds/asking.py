@@ -28,9 +28,9 @@ _A_PERSON = {
     "biography": 2,
     "greeting": 1,
 }
-# Which answer of attributes.toml is given how often: the value alone, a sentence with the name, one with a pronoun.
-# The sentence comes most, as the world's own documents told it; a pronoun when the person was spoken of before.
-_FIRST_ANSWERS, _LATER_ANSWERS = (0, 1, 1), (0, 2, 2)
+# How often the plain answer is given, beside once each of the others. A small model learns to answer from it: where the
+# person's name or pronoun has to be said first, it says those of people whom it was asked about before.
+_PLAIN = 7
 _ONE_WORD = ("birthplace", "colour")
 _SENTENCES_OF_A_LIFE = (2, 3, 3)
 _TRIES = 50
@@ -96,15 +96,16 @@ class _Asker:
         told, asked = read_table("attributes"), read_table("asking")
         self._lines = read_sections("talking")
         self._questions = {key: _parsed([*told[key]["questions"], *asked[key]["questions"]]) for key in told}
-        self._answers = {key: _parsed(told[key]["answers"]) for key in told}
         self._statements = {key: _parsed(told[key]["statements"]) for key in told}
         self._deeds = {key: _parsed(told[key]["deeds"]) for key in told}
         self._follow_ups = {key: _parsed(asked[key]["follow_ups"]) for key in told}
         self._phrases: dict[str, Mapping[str, Any]] = {
             key: {name: parse(text) for name, text in asked[key].items() if isinstance(text, str)} for key in told
         }
-        self._first = {key: dice.deal([row[place] for place in _FIRST_ANSWERS]) for key, row in self._answers.items()}
-        self._later = {key: dice.deal([row[place] for place in _LATER_ANSWERS]) for key, row in self._answers.items()}
+        self._answers = {key: [*_parsed(told[key]["answers"]), self._phrases[key]["plain"]] for key in told}
+        self._wordings = {
+            key: dice.deal([*templates, *templates[-1:] * (_PLAIN - 1)]) for key, templates in self._answers.items()
+        }
 
     def conversations(self) -> Iterator[Conversation]:
         """All that is learned from; a few may stand twice."""
@@ -140,8 +141,8 @@ class _Asker:
         telling.tell(template)
         return telling.document("").text
 
-    def _answer(self, person: Person, attribute: str, *, later: bool = False) -> str:
-        return self._written(next((self._later if later else self._first)[attribute]), person)
+    def _answer(self, person: Person, attribute: str) -> str:
+        return self._written(next(self._wordings[attribute]), person)
 
     def _question(self, person: Person, attribute: str) -> str:
         return self._written(self._dice.pick(self._questions[attribute]), person)
@@ -163,8 +164,7 @@ class _Asker:
         order = sorted([attribute, *rest[: 1 + self._dice.below(2)]], key=lambda name: name == "friend")
         texts = [self._question(person, order[0]), self._answer(person, order[0])]
         for name in order[1:]:
-            asked = self._written(self._dice.pick(self._follow_ups[name]), person)
-            texts += [asked, self._answer(person, name, later=True)]
+            texts += [self._written(self._dice.pick(self._follow_ups[name]), person), self._answer(person, name)]
         return _talk("follow-up", *texts)
 
     def _instruction(self, person: Person, attribute: str) -> Conversation:
