@@ -53,6 +53,7 @@ def converse(place: Source, ask: ChatAsk) -> Query:
 
 
 def _answered(loaded: LoadedModel, ask: ChatAsk) -> Iterator[object]:
+    from engine.generation.chat import leaving
     from engine.generation.decoder import generate, next_token
     from engine.tokenizer.chat_template import template_of
 
@@ -84,28 +85,6 @@ def _turns(template: ChatTemplate, sent: Sequence[Message], view: Sequence[int])
         return [-1] * len(view)
     known = list(view[: len(rendered.ids)]) == list(rendered.ids)
     return [*rendered.turns, *[-1] * (len(view) - len(rendered.ids))] if known else [-1] * len(view)
-
-
-def leaving(template: ChatTemplate, messages: Sequence[Message], context: int, count: int) -> frozenset[int]:
-    """Which messages leave, so that `count` tokens of an answer have room, or a quarter of the view if that is less.
-
-    The oldest question leaves first, together with all that was said until the next one; the system prompt and the
-    last question stay. Raises CutawayError when these alone are too long.
-    """
-    room = min(max(count, 1), context // 4)
-    questions = [index for index, message in enumerate(messages) if message.role == "user"]
-    first = next((index for index, message in enumerate(messages) if message.role != "system"), 0)
-    for start in (first, *questions[1:]):
-        left_out = frozenset(range(first, start))
-        sent = [message for index, message in enumerate(messages) if index not in left_out]
-        length = len(template.prompt(sent))
-        if length + room <= context:
-            return left_out
-    raise CutawayError(
-        f"The message is too long for this model: with what the template adds it has {length:,} tokens.",
-        f"The model sees {context:,} at once, and {room:,} of them are kept for its answer.",
-        "Say it in fewer words, or shorten the system prompt.",
-    )
 
 
 def suggest_questions(run: Path) -> Query:
