@@ -99,6 +99,15 @@ class MergeLearned(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompressionMeasured(Event):
+    """How much text one token holds with a vocabulary of this size, on a fixed sample of the text that it was
+    learned from. step: merges up to there."""
+
+    vocab_size: int
+    bytes_per_token: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepMetrics(Event):
     """One optimizer step.
 
