@@ -33,7 +33,8 @@ _TITLES = {
     Column.BEGAN: ("Began", "When it was started for the first time"),
     Column.RESULT: (
         "Result",
-        "Loss in nats per token: on held-out text once a run has ended, in training while it works",
+        "Loss in nats per token: on held-out text once a run has ended, in training while it works. Of a fine-tuning, "
+        "the share of held-out questions that it answers word for word",
     ),
     Column.LOSS: ("Loss", "How the training loss fell, on a log scale; a cross where it stopped being a number"),
     Column.SIZE: ("Size", "What the run's folder takes on the disk"),
@@ -97,6 +98,18 @@ class RunsModel(QAbstractTableModel):
 
 
 def result_text(row: RunSummary) -> str:
+    """A fine-tuning is told by what it answers, as long as its loss is a number."""
+    if row.exact is not None and (row.result is None or math.isfinite(row.result)):
+        return f"{row.exact:.0%}"
+    return loss_text(row)
+
+
+def origin_text(row: RunSummary) -> str:
+    """ "from first-words, step 600", "" for what began with nothing."""
+    return f"from {row.planned.base}" if row.planned.base else ""
+
+
+def loss_text(row: RunSummary) -> str:
     if row.result is None:
         return ""
     return f"{row.result:.2f}" if math.isfinite(row.result) else "NaN"
@@ -131,11 +144,13 @@ def _text(row: RunSummary, column: Column) -> str:
 def _tooltip(row: RunSummary, column: Column) -> str:
     match column:
         case Column.NAME:
-            return row.description
+            told = [row.description, origin_text(row), row.planned.method_words]
+            return "\n".join(part for part in told if part)
         case Column.BEGAN:
             return f"{row.began:%A} {row.began.day} {row.began:%B %Y, %H:%M:%S}"
         case Column.RESULT:
-            return row.result_words.capitalize()
+            told = row.result_words.capitalize()
+            return f"{told}: {loss_text(row)}" if row.exact is not None else told
         case Column.ENDED:
             return row.ended_words
         case _:

@@ -123,8 +123,9 @@ def test_a_click_on_a_card_or_a_run_opens_its_page(opened: Opener, qtbot: QtBot)
     assert went == [("playground", desk.feed.run.folder)]
     qtbot.keyClick(page.road.cards[2].card, Qt.Key.Key_Return)
     assert went[-1] == ("train", desk.feed.run.folder)
-    page.recent.opened.emit(Path("somewhere"))
-    assert went[-1] == ("train", Path("somewhere"))
+    summaries = desk.runs.summaries
+    page.recent.opened.emit(summaries[0])
+    assert went[-1] == ("train", summaries[0].folder)
 
 
 def test_a_dropped_text_is_offered_for_training(opened: Opener, tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import pytest
 from app import canned
 from app.pages.home.cards import make_cards
 from app.pages.home.now_words import words_now
+from app.pages.home.road_card import Scene
 from app.pages.home.run_view import RunView, StageView
 from app.pages.home.state import HomeState
+from app.pages.home.tuning_card import pair_of
 from app.pages.train.start_plan import look_ahead
 from app.widgets.cost_words import first_words_time
 from app.widgets.stage_card_loss_track import LossTrack
@@ -23,8 +25,8 @@ from engine.store.machine import read_machine, write_machine
 from engine.store.workspace import Workspace
 
 
-def told(root: Path, state: str) -> HomeState:
-    made = canned.build(root / state, state)
+def told(root: Path, state: str, story: str = "first-words") -> HomeState:
+    made = canned.build(root / state, state, story)
     home = HomeState(made.workspace)
     if made.folder is None:
         home.choose("first-words")
@@ -127,7 +129,8 @@ def test_every_preset_has_cards_and_costs(workspace: Workspace, qapp: object, na
     home.choose(name)
     assert home.recipe is not None
     titles = [made.card.title for made in make_cards(load_recipe(name))]
-    assert titles[1:] == ["Tokenizer", "Pretrain", "Playground"]
+    learns = ["Pretrain", "Assistant"] if "assistant" in name else ["Pretrain"]
+    assert titles[1:] == ["Tokenizer", *learns, "Playground"]
     assert home.forecast.seconds > 1
     assert "memory" in home.cost_words()
 
@@ -189,3 +192,38 @@ def test_a_loss_track_stays_small_and_keeps_extremes() -> None:
 )
 def test_durations_read_like_a_watch(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_a_model_that_learns_to_answer_is_told_by_what_it_answers(tmp_path: Path, qapp: object) -> None:
+    home = told(tmp_path, "running", "first-assistant")
+    assert home.view is not None and home.recipe is not None and home.view.model is home.view.stage("sft")
+    assert "never asked before: *87% word for word*" in home.words().sentence
+    assert home.view.prompt.endswith("?")
+    cards = make_cards(home.recipe)
+    assert [made.card.title for made in cards] == ["Conversations", "Assistant", "Playground"]
+    home.view.stages[1].read_plan()
+    for made in cards:
+        made.show(Scene(home.recipe, home.forecast, home.view))
+    asked, tuned = (made.card.words for made in cards[:2])
+    assert (asked.number, asked.label, asked.aside) == ("3,140", "to learn from", "1,200 held out")
+    assert (tuned.number, tuned.label) == ("87%", "of held-out questions exact")
+    assert tuned.subtitle == "3,140 conversations, all weights move"
+    assert tuned.corner == "step *148* of 240"
+    assert cards[1].wants_room
+    pair = pair_of(home.view.stages[1])
+    assert pair is not None and pair.right and pair.step == 140
+    assert pair.question != pair.base != pair.answer
+    done = told(tmp_path, "done", "first-assistant")
+    assert "answers 93%" in done.words().sentence
+
+
+def test_the_whole_road_to_an_assistant_says_so_before_start(tmp_path: Path, qapp: object) -> None:
+    home = told(tmp_path, "empty")
+    home.choose("first-assistant")
+    assert home.recipe is not None
+    assert "*a model that answers*" in home.words().sentence
+    road = make_cards(home.recipe)
+    for made in road:
+        made.show(Scene(home.recipe, home.forecast))
+    assert [made.wants_room for made in road] == [False, False, True, False, False]
+    assert road[3].card.words.label == "people to ask of"

@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QWidget
 
 from app.jobs.run_summary import size_words
-from app.pages.home.examples import DOCUMENTS, GUESSES, LETTERS
+from app.pages.home.examples import CONVERSATIONS, DOCUMENTS, GUESSES, LETTERS
 from app.pages.home.forecast import vocabulary_size
 from app.pages.home.road_card import RoadCard, Scene
 from app.pages.home.run_view import StageView
@@ -79,12 +79,14 @@ class ConversationsCard(RoadCard):
 
     def show(self, scene: Scene) -> None:
         stage = self._show_state(scene)
-        self._picture.set_documents([(sample.text, sample.marks) for sample in stage.documents] if stage else ())
+        samples = [(sample.text, sample.marks) for sample in stage.documents] if stage else []
+        self._picture.set_documents(samples or CONVERSATIONS, hollow=not samples)
         figures = stage.figures if stage else {}
         number = f"{int(figures['train']):,}" if figures else f"{stage.done:,}" if stage and stage.done else ""
-        held_out = f"to learn from, {int(figures['held_out']):,} held out" if figures else "so far" if number else ""
+        label = "to learn from" if figures else "so far" if number else "questions and answers"
+        held_out = f"{int(figures['held_out']):,} held out" if figures else ""
         words = "asked about the world" if scene.setting("conversations", "source") == "world" else "from your files"
-        self.card.set_words(CardWords(words, "", number, held_out, self._time(scene)))
+        self.card.set_words(CardWords(words, "", number, label, self._time(scene), held_out))
 
 
 class TokenizerCard(RoadCard):

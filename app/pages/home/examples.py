@@ -27,3 +27,9 @@ TEMPLATE = (
      (".", "learned"), ("end", "learned")),
     (("user", "mark"), ("Thanks", "given"), ("!", "given"), ("end", "mark")),
 )  # fmt: skip
+
+CONVERSATIONS = (
+    ("Where does Mira Toll live? Mira lives in Anvik.", ((11, 20, "name"), (41, 46, "value"))),
+    ("Who keeps an old donkey? Oren Vask does.", ((11, 23, "value"), (25, 34, "name"))),
+    ("What is five and two? Seven.", ((22, 27, "value"),)),
+)

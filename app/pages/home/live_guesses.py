@@ -84,14 +84,15 @@ class LiveGuesses(QObject):
 
 def _question(source: Source, prompt: str, answers: bool) -> Query:
     def query(side: EngineSide) -> Iterator[object]:
-        from engine.corpus.conversation import Message
         from engine.generation.decoder import next_token
         from engine.generation.sampling import SamplingConfig
-        from engine.tokenizer.chat_template import template_of
 
         loaded = side.model(source)
         text: str | list[int] = prompt
         if answers and loaded.chat_template is not None:
+            from engine.corpus.conversation import Message
+            from engine.tokenizer.chat_template import template_of
+
             text = template_of(loaded.tokenizer, loaded.chat_template).prompt([Message("user", prompt)])
         found = next_token(loaded, text, SamplingConfig(temperature=1.0), _CANDIDATES)
         candidates = tuple((candidate.text, candidate.before) for candidate in found.candidates)

@@ -53,7 +53,7 @@ class TuningCard(RoadCard):
         """Before the conversations are there."""
         people, share = scene.setting("world", "people"), scene.setting("conversations", "people_share")
         if isinstance(people, int) and isinstance(share, float):
-            return f"{round(people * share):,}", "people asked about"
+            return f"{round(people * share):,}", "people to ask of"
         paths = scene.setting("conversations", "paths")
         names = [Path(path).name for path in paths] if isinstance(paths, list | tuple) else []
         return "", ", ".join(names) or "questions and answers"

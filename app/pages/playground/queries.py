@@ -156,7 +156,7 @@ def _looked(loaded: LoadedModel, ids: Sequence[int]) -> Iterator[object]:
 def under_adapter(loaded: LoadedModel, on: bool, stream: Iterator[object]) -> Iterator[object]:
     """The same items, each worked out with the model's adapter on or off. Between two of them it is as it was, since
     the model may be in training, or be asked by another page."""
-    if not getattr(loaded, "adapter", False):
+    if not loaded.adapter:
         yield from stream
         return
     from engine.model.lora import is_enabled, set_enabled
@@ -206,7 +206,7 @@ def facts_of(loaded: LoadedModel) -> ModelFacts:
         cache_bytes=2 * config.n_layer * config.n_kv_head * config.head_dim * element,
         note=loaded.note,
         chats=loaded.chat_template is not None,
-        adapter=getattr(loaded, "adapter", False),
+        adapter=loaded.adapter,
     )
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 TITLE = "Runs"
 ICON = "ph.list-bullets"
 ORDER = 110
+# Of `app.preview`, beside those of the canned runs.
+PREVIEWS = {"tuning-done": "first-assistant:done"}
 STAGES: tuple[str, ...] = ()
 SHORTCUT = ""
 INSPECTOR_OPEN = False

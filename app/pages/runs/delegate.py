@@ -8,7 +8,7 @@ from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QObject, QPe
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from app.item_models.runs import SUMMARY, Column
+from app.item_models.runs import SUMMARY, Column, origin_text
 from app.jobs.run_summary import RunSummary
 from app.theme.palette import Palette, colors
 from app.theme.type import font
@@ -18,6 +18,7 @@ from engine.events import RunState
 ROW_HEIGHT = 40
 _PAD = 8
 _BUTTON_HEIGHT = 22
+_LEAST_ORIGIN = 60
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -40,6 +41,7 @@ class RunDelegate(QStyledItemDelegate):
         match Column(index.column()):
             case Column.NAME:
                 _text(painter, box, run.name, p.text, font(13, weight=500))
+                self._paint_origin(painter, box, run, p)
             case Column.RESULT:
                 _text(painter, box, index.data(), p.danger if _broke(run) else p.text, right=True)
             case Column.LOSS:
@@ -69,6 +71,12 @@ class RunDelegate(QStyledItemDelegate):
             painter.fillRect(option.rect, QColor(p.raised))
         line = QRectF(option.rect.left(), option.rect.bottom(), option.rect.width(), 1)
         painter.fillRect(line, QColor(p.hairline))
+
+    def _paint_origin(self, painter: QPainter, box: QRectF, run: RunSummary, p: Palette) -> None:
+        """What a fine-tuning began with, as far as there is room."""
+        name = QFontMetrics(font(13, weight=500)).horizontalAdvance(run.name) + 10
+        if origin_text(run) and box.width() - name > _LEAST_ORIGIN:
+            _text(painter, box.adjusted(name, 0, 0, 0), origin_text(run), p.muted, font(11))
 
     def _paint_end(self, painter: QPainter, box: QRectF, run: RunSummary, p: Palette, chosen: bool) -> None:
         if run.is_live and run.state is not None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from app.item_models.runs import result_text
+from app.item_models.runs import loss_text, result_text
 from app.jobs.run_summary import RunSummary, StageLine, began_words, duration_words, size_words
 from app.theme.palette import colors
 from app.theme.type import S, font
@@ -79,7 +79,12 @@ def _add_parts(layout: QVBoxLayout, run: RunSummary) -> None:
 def _add_result(layout: QVBoxLayout, run: RunSummary) -> None:
     layout.addSpacing(S)
     role = "text" if math.isfinite(run.result or 0.0) else "danger"
-    layout.addWidget(Readout(run.result_words, result_text(run), size=28, role=role))
+    if run.exact is not None and role == "text":
+        layout.addWidget(Readout("of what it was not trained on is right", result_text(run), size=28))
+        layout.addSpacing(S)
+        layout.addWidget(Readout(run.result_words, loss_text(run), size=15))
+    else:
+        layout.addWidget(Readout(run.result_words, loss_text(run), size=28, role=role))
     layout.addSpacing(S)
     layout.addWidget(_Curve(run))
 
@@ -98,10 +103,15 @@ def _facts(run: RunSummary) -> QGridLayout:
     if planned.parameters:
         facts.append(("Model", f"{_millions(planned.parameters)} parameters"))
         facts.append(("", f"{planned.n_layer} layers of width {planned.d_model}"))
+    if planned.method:
+        facts += [("From", planned.base), ("Method", planned.method_words)]
+        facts.append(("Conversations", f"{planned.conversations:,}"))
+    if run.best_step:
+        facts.append(("Best at step", f"{run.best_step:,}"))
     if run.step:
         facts.append(("Steps", f"{run.step:,}" + (f" of {planned.steps:,}" if planned.steps else "")))
     if planned.seconds:
-        facts.append(("Pretrain expected", duration_words(planned.seconds)))
+        facts.append((f"{planned.stage} expected", duration_words(planned.seconds)))
     facts.append(("Worked", duration_words(run.seconds)))
     facts.append(("On disk", size_words(run.bytes)))
     grid = QGridLayout()

@@ -31,7 +31,7 @@ class ExportDialog(WorkDialog):
         self._run = run
         self._suggested = ""
         self.done_with: Exported | None = None
-        self.forms = ExportForms(run.planned.parameters)
+        self.forms = ExportForms(run.planned.parameters, adapter=run.planned.method == "lora")
         self.where = QLineEdit()
         self.where.setAccessibleName("Folder to write")
         self.choose_button = Button("Choose", icon="ph.folder-open", tooltip="Choose the folder in which it is to lie")

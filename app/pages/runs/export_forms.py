@@ -1,4 +1,4 @@
-"""The three things that a model can be exported as, each with a line that says what it is for."""
+"""The things that a model can be exported as, each with a line that says what it is for."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ _NUMBERS: tuple[tuple[Kind, str, float], ...] = (
 
 
 class ExportForms(QWidget):
-    """parameters: of the model, for the sizes; 0 when it is not known. changed(): another one was chosen."""
+    """parameters: of the model, for the sizes; 0 when it is not known. adapter: whether it is a base with an adapter,
+    which the other forms merge into the weights. changed(): another one was chosen."""
 
     changed = Signal()
 
-    def __init__(self, parameters: int, parent: QWidget | None = None) -> None:
+    def __init__(self, parameters: int, *, adapter: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.numbers = Combo(small=True, prefix="numbers", name="How exactly the weights are stored")
         for kind, words, size in _NUMBERS:
@@ -43,6 +44,8 @@ class ExportForms(QWidget):
         lines = "One GGUF file, and the Modelfile that Ollama wants beside it."
         self.gguf = self._add("For llama.cpp, Ollama and LM Studio", lines, "", self.numbers)
         self.huggingface = self._add("For transformers", "A folder that the Hugging Face libraries open.", whole)
+        lines = "What fine-tuning added, for the peft library. Whoever uses it needs the base model as well."
+        self.adapter = self._add("Only the adapter", lines, "") if adapter else None
         self.bundle.setChecked(True)
         self._group.buttonToggled.connect(lambda _, on: self.changed.emit() if on else None)
         self.numbers.currentIndexChanged.connect(lambda _: self._take_numbers())
@@ -52,6 +55,8 @@ class ExportForms(QWidget):
         if self.gguf.isChecked():
             chosen: Kind = self.numbers.currentData()
             return chosen
+        if self.adapter is not None and self.adapter.isChecked():
+            return "adapter"
         return "bundle" if self.bundle.isChecked() else "huggingface"
 
     def _take_numbers(self) -> None:

@@ -151,7 +151,7 @@ class RunsPage(PageWidget):
     def open_run(self, run: RunSummary | None = None) -> None:
         run = run or self._first()
         if run is not None and run.state is not None:
-            self.desk.bus.navigate.emit("train", run.folder)
+            self.desk.bus.navigate.emit(run.page, run.folder)
 
     def talk(self) -> None:
         if run := self._first():

@@ -31,19 +31,35 @@ class Trash:
             self._desk.bus.notice.emit("warning", "A run that works or waits cannot be deleted: stop it first.")
         if not free:
             return
-        workspace, moved = self._desk.workspace, []
+        workspace, moved, moved_from = self._desk.workspace, [], []
         try:
             for run in free:
                 if self._desk.feed.run is not None and self._desk.feed.run.folder == run.folder:
                     self._desk.feed.follow(None)
                 moved.append(workspace.move_to_trash(run.folder))
+                moved_from.append(run.folder)
         except OSError as error:
             self._desk.bus.error.emit(explain_os_error(error, run.folder))
         self._last = (workspace, moved)
         self._desk.runs.refresh()
         if moved:
             words = f"{free[0].name} was deleted." if len(moved) == 1 else f"{len(moved)} runs were deleted."
-            self._desk.bus.undo.emit(words, self.take_back)
+            self._desk.bus.undo.emit(words + self._left_without_base(moved_from), self.take_back)
+
+    def _left_without_base(self, gone: Sequence[Path]) -> str:
+        """An adapter is nothing without the model that it was added to."""
+        root = self._desk.workspace.root
+        names = [
+            run.name
+            for run in self._desk.runs.summaries
+            if run.folder not in gone
+            and run.planned.method == "lora"
+            and any((root / run.planned.base_folder).is_relative_to(folder) for folder in gone)
+        ]
+        if not names:
+            return ""
+        stands = "The adapter of" if len(names) == 1 else "The adapters of"
+        return f" {stands} {' and '.join(dict.fromkeys(names))} cannot be used without it."
 
     def take_back(self) -> None:
         """Restores what was deleted last; nothing when there is nothing."""

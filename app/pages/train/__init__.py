@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 TITLE = "Train"
 ICON = "ph.chart-line"
 ORDER = 50
+# Of `app.preview`, beside those of the canned runs.
+PREVIEWS = {"tuning": "first-assistant:running"}
 STAGES = ("pretrain",)
 SHORTCUT = "Ctrl+5"
 
