@@ -69,7 +69,8 @@ class FineTuning(TrainingRun):
         self.template_source = self.base.chat_template or CHATML
         self.tokenizer, self.tokenizer_folder = self._tokenizer()
         self.template = ChatTemplate(self.template_source, self.tokenizer)
-        self.text = text_of(self.context, self._base_checkpoint, self.base.tokenizer)
+        kept = self.context.workspace.root / self._base_tokenizer
+        self.text = text_of(self.context, self._base_checkpoint, self.base.tokenizer, kept)
         self.length = row_length(self.settings, self.base.model.config)
         self.folder = self.context.parent("conversations").folder
         self.labels = tuple(read_facts(self.folder).get("labels", ()))
@@ -85,6 +86,10 @@ class FineTuning(TrainingRun):
     def _base_checkpoint(self) -> Path:
         assert self.base.folder is not None
         return self.base.folder
+
+    @property
+    def _base_tokenizer(self) -> str:
+        return str(read_json(self._base_checkpoint / "state.json")["tokenizer"])
 
     def _base_folder(self) -> Path:
         """Raises CutawayError where no model is named and none was made before."""
@@ -106,8 +111,7 @@ class FineTuning(TrainingRun):
 
     def _tokenizer(self) -> tuple[Tokenizer, Path]:
         """The base's, with the tokens of a conversation where it has no template of its own; and where it is kept."""
-        root = self.context.workspace.root
-        own = root / str(read_json(self._base_checkpoint / "state.json")["tokenizer"])
+        own = self.context.workspace.root / self._base_tokenizer
         if self.base.chat_template:
             return self.base.tokenizer, own
         tokenizer = with_chat_tokens(self.base.tokenizer)

@@ -13,7 +13,7 @@ from engine.corpus.conversation import Conversation
 from engine.errors import CutawayError
 from engine.events import ArtifactReady, DocumentDropped, Event, Progress, Tick
 from engine.pipeline.stage import Context
-from engine.store.artifact import open_artifact
+from engine.store.artifact import MANIFEST, open_artifact
 from engine.store.files import read_json
 from engine.store.run_folder import RunFolder
 from engine.tokenizer.chat_template import ChatTemplate
@@ -68,13 +68,17 @@ def refuse_nothing_to_learn(kept: int, masked: int, too_long: int, side: str) ->
     )
 
 
-def text_of(context: Context, base: Path, tokenizer: Tokenizer) -> TokenShards | None:
+def text_of(context: Context, base: Path, tokenizer: Tokenizer, folder: Path) -> TokenShards | None:
     """The shards that the base was trained on: the recipe's, or those of the run that it comes from. None where there
-    are none, or none that its tokenizer cut."""
+    are none, or none that its tokenizer cut. folder: where that is kept; of one that received the tokens of a
+    conversation the artifact says what it was before, and its texts have the same ids still."""
+    hashes = {tokenizer.hash}
+    if (folder / MANIFEST).is_file():
+        hashes.add(read_json(folder / MANIFEST)["parents"].get("tokenizer", ""))
     own = [context.parent("shards").folder] if "shards" in context.parents else []
-    for folder in own or _shards_behind(context, base):
-        shards = TokenShards(folder)
-        if shards.facts.tokenizer_hash == tokenizer.hash or shards.facts.vocab_size < tokenizer.vocab_size:
+    for found in own or _shards_behind(context, base):
+        shards = TokenShards(found)
+        if shards.facts.tokenizer_hash in hashes:
             return shards
     return None
 

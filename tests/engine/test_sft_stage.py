@@ -132,6 +132,21 @@ def test_pretraining_text_is_mixed_in(workspace: Workspace, tmp_path: Path) -> N
     assert plan["text_rows"] == 2
 
 
+def test_a_tuned_model_is_tuned_again_with_the_text_of_its_pretraining(workspace: Workspace, tmp_path: Path) -> None:
+    first = start(workspace, toy_recipe(tmp_path))
+    list(work(first))
+    recipe = toy_recipe(tmp_path, base=f"runs/{first.folder.name}", pretraining_share=0.5)
+    recipe["stages"] = {name: recipe["stages"][name] for name in ("conversations", "sft")}
+    second = start(workspace, recipe)
+    list(work(second))
+    plan = json.loads((second.stage_folder(1).path / "plan.json").read_text())
+    assert plan["text_rows"] == 2 and plan["base"] == f"{first.folder.name}, step 6"
+    checks = [event for event in told(second, "sft") if isinstance(event, TuningCheck)]
+    assert checks[0].loss == pytest.approx(
+        [event.loss for event in told(first, "sft") if isinstance(event, TuningCheck)][-1], abs=1e-4
+    )
+
+
 def test_what_is_longer_than_a_row_is_told(workspace: Workspace, tmp_path: Path) -> None:
     rows = [*toy_rows(), conversation("What follows 90?", "It is " + "long " * 30)]
     run = start(workspace, toy_recipe(tmp_path, rows, too_long="truncate"))
