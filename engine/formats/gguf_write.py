@@ -14,12 +14,13 @@ from engine.formats.gguf_metadata import context_length, pairs_of
 from engine.formats.gguf_vocabulary import vocabulary
 from engine.model.config import ModelConfig
 from engine.store.files import ensure_space, explain_os_error, fsync_path, write_atomic
-from engine.tokenizer.chat_template import CHATML, ChatTemplate
 from engine.tokenizer.tokenizer import END_TURN, Tokenizer
 
 if TYPE_CHECKING:
     from gguf import GGMLQuantizationType, GGUFWriter
     from torch import Tensor
+
+    from engine.tokenizer.chat_template import ChatTemplate
 
 Form = Literal["f32", "f16", "bf16", "q8_0"]
 FORMS: tuple[Form, ...] = ("f32", "f16", "bf16", "q8_0")
@@ -206,6 +207,8 @@ def write_modelfile(path: Path, gguf: str, config: ModelConfig, template: ChatTe
     A model without a chat template continues text, so its prompt stands as it was given. Cutaway's own template is
     said in Ollama's language, which is not Jinja; of others Ollama makes its own out of the file's.
     """
+    from engine.tokenizer.chat_template import CHATML
+
     lines = [f"FROM ./{gguf}", f"PARAMETER num_ctx {context_length(config, architecture(config))}"]
     if template is None:
         lines.append('TEMPLATE """{{ .Prompt }}"""')

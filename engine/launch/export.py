@@ -19,7 +19,6 @@ from engine.formats.lineage import collect
 from engine.formats.model_card import model_card
 from engine.store.files import explain_os_error, fsync_path, write_atomic
 from engine.store.workspace import Workspace, slug
-from engine.tokenizer.chat_template import ChatTemplate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,6 +107,7 @@ def _write_gguf(
 ) -> Iterator[Progress]:
     """Adds to the notes."""
     from engine.model.weights import weights
+    from engine.tokenizer.chat_template import ChatTemplate
 
     same = equivalent(loaded.model.config, weights(loaded.model))
     notes += [*same.notes, *gguf_notes(same.config, loaded.tokenizer)]
@@ -153,6 +153,8 @@ def _write_adapter(folder: Path, name: str, loaded: LoadedModel, lineage: dict[s
 
 def _ends(loaded: LoadedModel) -> int | list[int]:
     """All that ends a text or an answer: as the model came, then what tuning and its chat template added."""
+    from engine.tokenizer.chat_template import ChatTemplate
+
     told = loaded.generation.get("eos_token_id", [])
     found = [*(told if isinstance(told, list) else [told]), loaded.tokenizer.end_id, *sorted(loaded.tokenizer.end_ids)]
     if loaded.chat_template:

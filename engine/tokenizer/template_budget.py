@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 TURNS = 200_000
@@ -134,3 +135,7 @@ def _parts(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)
     return []
+
+
+# Of the template that is being rendered on this thread.
+METER: ContextVar[Meter] = ContextVar("meter")

@@ -8,17 +8,14 @@ passes through a `Meter`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Template, TemplateError, nodes, pass_context
+from jinja2 import Template, TemplateError, nodes
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.ext import Extension, loopcontrols
-from jinja2.filters import do_format, do_indent, make_attrgetter
 from jinja2.parser import Parser
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -26,14 +23,12 @@ from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 from engine.errors import CutawayError
-from engine.tokenizer.template_budget import Meter, OverBudgetError
+from engine.tokenizer.template_budget import METER, Meter, OverBudgetError
+from engine.tokenizer.template_filters import FILTERS, OURS
 
 _LONGEST_SOURCE = 2**20
-_meter: ContextVar[Meter] = ContextVar("meter")
 # They make much of little in one step, and no published chat template uses them.
-_NO_FILTERS = ("batch", "center", "pprint", "round", "urlize", "wordwrap", "xmlattr")
 _NO_METHODS = ("center", "expandtabs", "ljust", "rjust", "translate", "zfill")
-_WIDEST = 100
 
 
 def render(source: str, variables: Mapping[str, Any]) -> str:
@@ -43,7 +38,7 @@ def render(source: str, variables: Mapping[str, Any]) -> str:
     takes more than its budget.
     """
     meter = Meter(sum(map(len, _texts(variables))))
-    token = _meter.set(meter)
+    token = METER.set(meter)
     try:
         return "".join(_compiled(source).generate(**variables))
     except OverBudgetError as error:
@@ -57,9 +52,9 @@ def render(source: str, variables: Mapping[str, Any]) -> str:
     except RecursionError as error:
         raise _failed("It calls itself without end") from error
     except Exception as error:  # a program of strangers may fail in any way
-        raise _failed(f"It fails: {error or type(error).__name__}") from error
+        raise _failed(f"It fails: {str(error) or type(error).__name__}") from error
     finally:
-        _meter.reset(token)
+        METER.reset(token)
 
 
 def _failed(why: str) -> CutawayError:
@@ -95,9 +90,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self) -> None:
         super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
-        self.filters |= {name: _refusing(name) for name in _NO_FILTERS}
-        self.filters |= {"tojson": _tojson, "join": _join, "replace": _replace, "indent": _indent, "format": _format}
-        self.filters |= {"cutaway turns": _turns, "cutaway written": _written, "cutaway made": _made}
+        self.filters |= FILTERS
         self.globals |= {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
         self.globals |= {"dict": _Dict(), "namespace": _Namespace}
         del self.globals["lipsum"]
@@ -114,19 +107,19 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             return None
 
         def form(*args: Any, **kwargs: Any) -> str:
-            _meter.get().form(value.__self__, (args, kwargs))
+            METER.get().form(value.__self__, (args, kwargs))
             text: str = wrapped(*args, **kwargs)
             return text
 
         return form
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        meter = _meter.get()
+        meter = METER.get()
         meter.before(operator, left, right)
         return meter.made(super().call_binop(context, operator, left, right))
 
     def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        meter = _meter.get()
+        meter = METER.get()
         meter.turn()
         for argument in (*args, *kwargs.values()):
             meter.held(argument)
@@ -196,83 +189,7 @@ class _Metered(NodeTransformer):
 
 
 def _through(name: str, node: Any) -> nodes.Filter:
-    return nodes.Filter(node, f"cutaway {name}", [], [], None, None)
-
-
-# All filters of ours take the context, so that jinja2 never runs one while it compiles.
-
-
-@pass_context
-def _turns(_context: Context, items: Any) -> Iterator[Any]:
-    return _meter.get().turns(items)
-
-
-@pass_context
-def _written(_context: Context, value: Any) -> str:
-    return _meter.get().written(value)
-
-
-@pass_context
-def _made(_context: Context, value: Any) -> Any:
-    return _meter.get().made(value)
-
-
-def _refusing(name: str) -> Any:
-    @pass_context
-    def refuse(_context: Context, *_args: Any, **_kwargs: Any) -> Any:
-        raise SecurityError(f'no template may use the filter "{name}".')
-
-    return refuse
-
-
-@pass_context
-def _tojson(
-    _context: Context,
-    value: Any,
-    ensure_ascii: bool = False,
-    indent: int | str | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    """As transformers has it: jinja2's own escapes HTML."""
-    meter = _meter.get()
-    size = meter.held(value)
-    if indent is not None or separators is not None:
-        meter.fits(size * (_width(indent or 0) + sum(map(len, separators or ()))))
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-
-@pass_context
-def _join(context: Context, value: Any, d: str = "", attribute: str | int | None = None) -> str:
-    if attribute is not None:
-        value = map(make_attrgetter(context.environment, attribute), value)
-    return str(d).join(map(str, _meter.get().joined(value, str(d))))
-
-
-@pass_context
-def _replace(_context: Context, s: Any, old: Any, new: Any, count: int | None = None) -> str:
-    text, old, new = str(s), str(old), str(new)
-    _meter.get().replaced(text, old, new)
-    return text.replace(old, new, -1 if count is None else count)
-
-
-@pass_context
-def _indent(_context: Context, s: str, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
-    _meter.get().fits(len(s) + (1 + s.count("\n")) * _width(width))
-    return do_indent(s, width, first, blank)
-
-
-@pass_context
-def _format(_context: Context, value: str, *args: Any, **kwargs: Any) -> str:
-    _meter.get().before("%", str(value), (args, kwargs))
-    return do_format(value, *args, **kwargs)
-
-
-def _width(indent: int | str) -> int:
-    width = indent if isinstance(indent, int) else len(indent)
-    if width > _WIDEST:
-        raise OverBudgetError(f"It indents by more than {_WIDEST} characters")
-    return width
+    return nodes.Filter(node, OURS + name, [], [], None, None)
 
 
 def _raise_exception(message: str) -> None:
@@ -280,7 +197,7 @@ def _raise_exception(message: str) -> None:
 
 
 def _strftime_now(form: str) -> str:
-    _meter.get().form(form)
+    METER.get().form(form)
     return datetime.now().strftime(form)
 
 
