@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import CutawayError
-from engine.launch.forecast_tuning import looking_seconds, tuning_plan
+from engine.launch.forecast_tuning import CHAT_TOKENS, looking_seconds, lora_of, tuning_plan
 from engine.launch.recipe import Recipe, StageSpec
 from engine.stages import pretrain, sft
 from engine.store.files import read_json, write_json
@@ -81,7 +81,8 @@ def _tuning(
     plan = tuning_plan(recipe, config, workspace, vocabulary)
     if plan is None:
         return StageForecast("sft", 0.0, _LOADING_MEMORY, 0.0, 0, False)
-    cost = plan.expected(machine.flops_for(plan.model.parameters()))
+    lora = lora_of(config, plan.model) if config.method == "lora" else None
+    cost = plan.expected(machine.flops_for(plan.model.parameters()), lora, CHAT_TOKENS)
     seconds = cost.seconds + looking_seconds(config, plan)
     return StageForecast("sft", seconds, cost.memory_bytes, cost.disk_bytes, cost.parameters, machine.is_measured)
 

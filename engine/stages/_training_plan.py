@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import CutawayError
+from engine.model.lora_config import LoraConfig
 from engine.store.files import read_json, write_json
 from engine.training.plan import Plan
 
@@ -15,7 +16,8 @@ FILE = "plan.json"
 
 def write_plan(folder: Path, plan: Plan, facts: dict[str, Any], flops_per_second: float) -> None:
     """facts: what the stage says beside it. flops_per_second: what training was known to reach before Start."""
-    estimate = _said_before_start(folder) or asdict(plan.expected(flops_per_second))
+    lora = LoraConfig.model_validate(facts["lora"]) if facts.get("lora") else None
+    estimate = _said_before_start(folder) or asdict(plan.expected(flops_per_second, lora))
     told = {
         "model": plan.model.model_dump(),
         "training": plan.training.model_dump(),

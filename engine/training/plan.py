@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.errors import CutawayError
 from engine.model.config import ModelConfig
+from engine.model.lora_config import LoraConfig
 from engine.model.sizing import Estimate, activation_bytes, estimate
 
 Origin = Literal["preset", "derived", "default"]
@@ -75,14 +76,17 @@ class Plan(BaseModel):
     def tokens(self) -> int:
         return self.training.steps * self.batch_tokens
 
-    def expected(self, flops_per_second: float) -> Estimate:
-        """What it will cost at the speed that training reaches on this machine."""
+    def expected(self, flops_per_second: float, lora: LoraConfig | None = None, new_rows: int = 0) -> Estimate:
+        """What it will cost at the speed that training reaches on this machine. lora, new_rows: where an adapter and
+        the rows of new tokens learn alone."""
         return estimate(
             self.model,
             tokens=self.tokens,
             micro_tokens=self.training.micro_rows * self.row_tokens,
             flops_per_second=flops_per_second,
             checkpoints_kept=self.training.keep_checkpoints,
+            lora=lora,
+            new_rows=new_rows,
         )
 
     def for_memory(self, free_bytes: float) -> Plan:

@@ -82,5 +82,6 @@ def memory_of(config: sft.Config, outlook: Outlook) -> tuple[float, ...]:
     model = outlook.model
     learns = trained_numbers(config, model)
     weights = 4.0 * (model.parameters() + (learns if config.method == "lora" else 0))
-    passing = backward_bytes(model, outlook.plan.training.micro_rows * outlook.plan.row_tokens, half=True)
+    lora = lora_of(config, model) if config.method == "lora" else None
+    passing = backward_bytes(model, outlook.plan.training.micro_rows * outlook.plan.row_tokens, half=True, lora=lora)
     return weights, 4.0 * learns, 8.0 * learns, passing, PROCESS_BYTES
