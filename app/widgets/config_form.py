@@ -16,6 +16,8 @@ from app.widgets.combo import Combo
 from app.widgets.config_form_words import bounds_of, error_words, kind_of, parse_text, unit_of, value_text
 from app.widgets.label import Label
 
+_NOTHING = object()  # is expected of a field that no form has told of yet: what it shows is nobody's choice
+
 
 class ConfigForm(QWidget):
     """names: the fields that are always in view, in order; all others follow behind "All settings".
@@ -120,7 +122,7 @@ class ConfigRow(QWidget):
     def __init__(self, name: str, field: FieldInfo) -> None:
         super().__init__()
         self._kind, self._optional = kind_of(field)
-        self._expected: Any = None
+        self._expected: Any = _NOTHING
         self._origin = "default"
         words = field.description or ""
         bounds = bounds_of(field)
@@ -174,7 +176,7 @@ class ConfigRow(QWidget):
     def is_entered(self) -> bool:
         if isinstance(self.editor, QLineEdit):
             return bool(self.editor.text().strip())
-        return bool(self.editor.currentData() != self._expected)
+        return self._expected is not _NOTHING and bool(self.editor.currentData() != self._expected)
 
     def value(self) -> Any:
         """What was entered, unjudged; what is expected when nothing was."""

@@ -117,3 +117,10 @@ def test_types_and_bounds_are_read_from_the_model() -> None:
     assert parse_text("4 096", int) == 4096
     assert parse_text("1e-3", float) == 0.001
     assert parse_text("none", float) == "none"
+
+
+def test_a_form_that_was_never_told_of_a_preset_has_entered_nothing(qtbot: QtBot) -> None:
+    form = ConfigForm(PretrainConfig)
+    qtbot.addWidget(form)
+    form.set_preset({})
+    assert form.entered() == {}
