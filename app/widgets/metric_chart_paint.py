@@ -137,20 +137,20 @@ def paint_marks(painter: QPainter, at: Geometry, link: ChartLink, p: Palette, *,
     painter.setFont(font(11))
     metrics = QFontMetricsF(painter.font())
     free = -math.inf
-    for mark in link.marks:
-        column = crisp(at.px(link.place(mark.step)))
+    columns = [crisp(at.px(link.place(mark.step))) for mark in link.marks]
+    for mark, column, ahead in zip(link.marks, columns, [*columns[1:], math.inf], strict=False):
         if not at.rect.left() <= column <= at.rect.right() + 1:
             continue
         _paint_mark(painter, at, column, mark, p)
         width = metrics.horizontalAdvance(mark.text)
         if named and column > free:
             color = _mark_ink(mark, p)
-            fits = column + 8 + width < at.rect.right()
+            fits = column + 8 + width < min(at.rect.right(), ahead - 4)
             left = column + 8 if fits else column - 8 - width
             painter.fillRect(QRectF(left - 2, at.rect.top() - 7, width + 4, 14), QColor(p.surface))
             painter.setPen(QColor(color))
             painter.drawText(QPointF(left, at.rect.top() + 4), mark.text)
-            free = left + width + 12
+            free = max(left + width + 12, column)
         if named:
             ring = QPen(QColor(_mark_ink(mark, p)), 1.5)
             _ring(painter, QPointF(column, at.rect.top()), 3.0, ring, p.surface)

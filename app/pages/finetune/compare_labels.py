@@ -47,6 +47,7 @@ class LabelsPanel(Panel):
         self.choice.changed.connect(self._pictures.setCurrentIndex)
         self.matrix.pointed.connect(self._inspect_cell)
         self.reliability.pointed.connect(self._inspect_bin)
+        self.hide()
 
     def show_labels(self, event: LabelsJudged | None) -> None:
         self._event = event

@@ -155,7 +155,7 @@ DIALS: dict[str, Words] = {
     "dropout": Words(
         "Share of activations that is zeroed at random while training, so that no answer hangs on one of them: against "
         "learning by heart.",
-        r"h' = \frac{h \cdot b}{1 - p}, b \sim \text{Bernoulli}(1 - p)",
+        r"h' = \frac{h \cdot b}{1 - p}",
     ),
     "weight_decay": Words(
         "A pull of every matrix towards zero with each update: against weights that grow for single examples.",
@@ -181,5 +181,4 @@ DIALS: dict[str, Words] = {
         lambda known: [("at 90% exact", f"± {1.96 * (0.09 / known['questions']) ** 0.5:.1%}")],
     ),
     "shown_questions": Words("How many of the questions stand side by side in Compare."),
-    "seed": Words("Order of the conversations, dropout and the beginnings of LoRA follow from it, bit for bit."),
 }

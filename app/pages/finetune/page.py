@@ -42,11 +42,12 @@ class FinetunePage(PageWidget):
         self._new = True
         self._bases: list[Base] = []
         self.base: Base | None = None
+        self._told_base: Path | None = None
         self._on_screen = False
         self._scale_after_resume = 1.0
         self.header = TuningHeader(self)
-        self.data_view = DataView(desk)
-        self.template_view = TemplateView(desk)
+        self._data_view: DataView | None = None
+        self._template_view: TemplateView | None = None
         self.run_view = RunView(self.run, desk)
         self.setup = SetupView(desk)
         self.compare_view = CompareView(self.run, desk)
@@ -54,7 +55,8 @@ class FinetunePage(PageWidget):
         self._run_stack = QStackedWidget()
         self._run_stack.addWidget(self.run_view)
         self._run_stack.addWidget(self.setup)
-        for view in (self.data_view, self.template_view, self._run_stack, self.compare_view):
+        self._places = (QStackedWidget(), QStackedWidget())
+        for view in (*self._places, self._run_stack, self.compare_view):
             self._stack.addWidget(view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -82,7 +84,6 @@ class FinetunePage(PageWidget):
         header.resume.connect(lambda: self._resume(1.0))
         header.start.connect(self._start)
         self.setup.reckoned.connect(self._show_cost)
-        self.data_view.changed.connect(self._on_data)
         for view in (self.run_view, self.compare_view, self.setup):
             view.inspected.connect(desk.bus.inspect)
 
@@ -99,6 +100,23 @@ class FinetunePage(PageWidget):
             action.setShortcut(QKeySequence(keys))
             action.triggered.connect(lambda _=False, do=do: do())
             self.addAction(action)
+
+    @property
+    def data_view(self) -> DataView:
+        """Built when it is first needed: it reads conversations at once."""
+        if self._data_view is None:
+            self._data_view = DataView(self._desk)
+            self._places[DATA].addWidget(self._data_view)
+            self._data_view.changed.connect(self._on_data)
+        return self._data_view
+
+    @property
+    def template_view(self) -> TemplateView:
+        """Built when it is first needed."""
+        if self._template_view is None:
+            self._template_view = TemplateView(self._desk)
+            self._places[TEMPLATE].addWidget(self._template_view)
+        return self._template_view
 
     # What the window asks
 
@@ -197,6 +215,7 @@ class FinetunePage(PageWidget):
         self._index = self._desk.feed.stage_index(STAGE)
         self._new = self._index is None
         if run is not None and self._index is not None:
+            self.run.settings = run.recipe.stages[self._index].config.model_dump()
             self.run.take(self._desk.feed.history(STAGE))
             self._take_status(self._desk.feed.stage_status(self._index))
             self._read_plan()
@@ -261,8 +280,7 @@ class FinetunePage(PageWidget):
         self._run_stack.setCurrentWidget(self.setup if self._new else self.run_view)
         if self._new:
             self.setup.begin_with(self.base)
-            self.data_view.show_base(self.base.folder if self.base else None)
-            self._on_data()
+            self._tell_base()
 
     def _is_mine(self) -> bool:
         """Whether the run in view is the one that the queue steers."""
@@ -270,13 +288,15 @@ class FinetunePage(PageWidget):
         return job is not None and run is not None and job.run.folder == run.folder
 
     def _shown_view(self) -> None:
-        view = self._stack.currentWidget()
-        if view is self._run_stack and not self._new:
-            self.run_view.shown()
-        elif view is self.compare_view:
-            self.compare_view.shown()
-        elif view is self.template_view:
+        step = self._stack.currentIndex()
+        if step == DATA:
+            self.data_view.show()
+        elif step == TEMPLATE:
             self._show_template()
+        elif step == RUN and not self._new:
+            self.run_view.shown()
+        elif step == COMPARE:
+            self.compare_view.shown()
 
     def _show_all(self) -> None:
         if self._on_screen:
@@ -304,9 +324,17 @@ class FinetunePage(PageWidget):
         self.setup.use_data(
             self.data_view.recipe_tables(), self.data_view.problem(), look.count("train") if look else 0
         )
-        if self._stack.currentWidget() is self.template_view:
+        if self._stack.currentIndex() == TEMPLATE:
             self._show_template()
         self._show_state()
+
+    def _tell_base(self) -> None:
+        """Only of another base: the conversations are read again for it."""
+        folder = self.base.folder if self.base else None
+        if self._on_screen and (self._data_view is None or folder != self._told_base):
+            self._told_base = folder
+            self.data_view.show_base(folder)
+            self._on_data()
 
     def _show_template(self) -> None:
         """Of the run in view, or of the one that is being set up."""
@@ -333,7 +361,7 @@ class FinetunePage(PageWidget):
     def _mark_steps(self, state: RunState) -> None:
         steps = self.header.steps
         if self._new:
-            problem = self.data_view.problem()
+            problem = self._data_view.problem() if self._data_view else ""
             steps.set_mark(DATA, "problem" if problem else "ready", problem)
             steps.set_mark(TEMPLATE, "ready" if self.base and not problem else "", "")
             ready = self.setup.outlook is not None

@@ -37,6 +37,7 @@ class TuningCharts(QWidget):
             "nats per assistant’s token",
             self.link,
             [Trace(run.loss, "train", TraceStyle.FOCUS), Trace(run.held_out, "held-out", TraceStyle.VALIDATION)],
+            smoothing=0.8,  # a fine-tuning has a few hundred steps, and its loss falls at once
         )
         self.loss.setMinimumHeight(200)
         self.loss.log_key.setContext(Qt.ShortcutContext.WindowShortcut)
@@ -75,7 +76,7 @@ class TuningCharts(QWidget):
         self.stopped.set_right("goal 99%")
         before = run.pretraining.values
         self.kept.plot.set_level(float(before[0]) if len(before) else math.nan)
-        self.kept.set_right("" if math.isnan(run.forgotten) else f"{run.forgotten:+.3f} since step 0")
+        self.kept.set_right("" if math.isnan(run.forgotten) else f"{run.forgotten:+.3f} nats")
         self.loss.data_changed()
         for chart in self.small_charts:
             chart.data_changed()

@@ -76,8 +76,8 @@ def held_out(run: TuningRun, step: float | None = None) -> Inspection:
         ]
     if best is not None:
         rows.append(("best so far", f"{exact(best.loss)} at step {best.step:,}", "ok"))
-    if run.plan and "patience" in run.plan["training"]:
-        rows.append(("patience", f"{run.plan['training']['patience']} looks"))
+    if "patience" in run.settings:
+        rows.append(("patience", f"{run.settings['patience']} looks"))
     return Inspection(
         "Held-out loss",
         f"look at step {check.step:,}" if check else "nothing measured yet",
@@ -102,6 +102,8 @@ def exact_answers(run: TuningRun, step: float | None = None) -> Inspection:
         if check.asked and math.isfinite(check.exact):
             spread = 1.96 * math.sqrt(max(check.exact * (1 - check.exact), 0.0) / check.asked)
             rows.append(("95% interval", f"± {spread:.1%}"))
+    if "exact" in run.final:
+        rows.append((f"at the end, of {run.final['asked']:,}", _percent(float(run.final["exact"])), "ok"))
     return Inspection(
         "Exact answers",
         f"look at step {check.step:,}" if check else "nothing measured yet",
@@ -116,7 +118,9 @@ def exact_answers(run: TuningRun, step: float | None = None) -> Inspection:
 
 def stopped(run: TuningRun, step: float | None = None) -> Inspection:
     check = _check(run, step)
-    rows = [("ended by themselves", _percent(check.stopped), "accent")] if check else []
+    rows: list[tuple[str, ...]] = [("ended by themselves", _percent(check.stopped), "accent")] if check else []
+    if "stopped" in run.final:
+        rows.append((f"at the end, of {run.final['asked']:,}", _percent(float(run.final["stopped"])), "ok"))
     return Inspection(
         "Answers that ended by themselves",
         f"look at step {check.step:,}" if check else "nothing measured yet",
@@ -160,8 +164,8 @@ def pretraining(run: TuningRun, step: float | None = None) -> Inspection:
             ("forgotten", f"{now - before:+.4f} nats"),
             ("in surprise", f"× {math.exp(now - before):.3f}"),
         ]
-    if run.plan:
-        rows.append(("pretraining share", f"{run.plan['training'].get('pretraining_share', 0):.0%}"))
+    if "pretraining_share" in run.settings:
+        rows.append(("pretraining share", f"{run.settings['pretraining_share']:.0%}"))
     return Inspection(
         "Pretraining loss",
         _at(run.pretraining, place),

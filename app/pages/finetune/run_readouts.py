@@ -62,8 +62,10 @@ class TuningReadouts(QWidget):
         self.loss.set_value("NaN" if broken else _or_dash(run.loss.newest(smooth=True)))
         self.loss.set_role("danger" if broken else "focused")
         self.held_out.set_value(_or_dash(run.held_out.last))
-        self.exact.set_value(percent(run.exact.last))
-        self.stopped.set_value(percent(run.stopped.last))
+        self.exact.set_value(percent(float(run.final.get("exact", run.exact.last))))
+        self.stopped.set_value(percent(float(run.final.get("stopped", run.stopped.last))))
+        asked = f", {run.final['asked']:,} asked" if "exact" in run.final else ""
+        self.exact.set_label(f"exact answers{asked}")
         self.step.set_value(f"{run.step:,}", f"/ {run.steps:,}" if run.steps else "")
         self.speed.set_value(_or_dash(run.recent_speed))
         if run.state.is_final and len(run.loss):

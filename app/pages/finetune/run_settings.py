@@ -18,6 +18,15 @@ from app.widgets.value_table import ValueTable
 from engine.events import RunState
 from engine.launch.recipe import Recipe
 
+# A sampler of pretraining, and what stands in the row above.
+_NEVER_USED = ("sample_every", "evaluate_rows")
+_SAID_ALREADY = ("base",)
+_LORA = ("rank", "alpha", "lora_parts", "lora_first_layer", "lora_last_layer", "lora_dropout")
+_COSTS = {
+    "base": "The model that this began with.",
+    "time": "What it takes, beside what was said before Start.",
+    "memory": "The most that the process held, beside what was said before Start.",
+}
 _FACTS = {
     "train": ("conversations", "Conversations that are trained on."),
     "held_out": ("held out", "Conversations that are only ever asked, never trained on."),
@@ -49,8 +58,9 @@ class RunSettings(Panel):
             self.set_subtitle("settled when training begins")
             rows = []
         else:
-            self.set_subtitle(f"{_method(plan)} on {plan.get('base', '')}")
-            rows = [*self._costs(plan), *self._data(plan), *_values(plan, recipe)]
+            self.set_subtitle(_method(plan, self._run.settings))
+            base = ("base", str(plan.get("base", "")), "chosen")
+            rows = [base, *self._costs(plan), *self._data(plan), *_values(plan, self._run.settings, recipe)]
         if rows != self._rows:
             self._rows = rows
             self.table.fill(rows)
@@ -73,21 +83,30 @@ class RunSettings(Panel):
 
     def _inspect(self, row: int, column: int) -> None:
         name, value, origin = self._rows[row]
-        if name in self._words or name in ("time", "memory"):
-            words = self._words.get(name, "What it takes, beside what was said before Start.")
+        words = self._words.get(name, _COSTS.get(name, ""))
+        if words:
             self.inspected.emit(Inspection(name, words=words, rows=((name, value, "accent"), ("", origin))))
         else:
             said = ORIGIN_WORDS.get(origin, origin)
-            self.inspected.emit(inspection_of(name, value, said, self._run.plan))
+            self.inspected.emit(inspection_of(name, value, said, self._run.known))
 
 
-def _values(plan: dict[str, Any], recipe: Recipe | None) -> Iterator[tuple[str, str, str]]:
-    for name, value, origin in effective_values(plan, recipe, "sft"):
-        yield name, value_words(value), origin
+def _values(plan: dict[str, Any], settings: dict[str, Any], recipe: Recipe | None) -> Iterator[tuple[str, str, str]]:
+    """Those of training first; then what only the stage knows, as the method; then the model's."""
+    told = {name: (value_words(value), origin) for name, value, origin in effective_values(plan, recipe, "sft")}
+    unused = () if settings.get("method") == "lora" else _LORA
+    own = [name for name in settings if name not in (*told, *_SAID_ALREADY, *unused)]
+    training = [name for name in plan["training"] if name not in _NEVER_USED]
+    given = recipe.stages[-1].config.model_fields_set if recipe else set()
+    for name in own:
+        said = settings[name]
+        words = f"{len(said)} of them" if isinstance(said, list | tuple) else value_words(said)
+        told[name] = (words, "yours" if name in given else "default")
+    for name in (*training, *own, *(name for name in plan["model"] if name not in training)):
+        yield name, *told[name]
 
 
-def _method(plan: dict[str, Any]) -> str:
-    lora = plan.get("lora")
-    if plan.get("method") == "lora" and lora:
-        return f"LoRA of rank {lora['rank']}"
+def _method(plan: dict[str, Any], settings: dict[str, Any]) -> str:
+    if plan.get("method") == "lora":
+        return f"LoRA of rank {settings.get('rank', '?')}"
     return f"all {compact(plan['estimate']['parameters'])} parameters"

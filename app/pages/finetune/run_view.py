@@ -16,6 +16,7 @@ from app.widgets.banner import Banner, BannerWords
 from app.widgets.metric_chart_pace import RepaintPace
 from app.widgets.notice import Notice
 from app.widgets.panel import Panel
+from engine.events import RunState
 from engine.launch.local import RecipeRun
 
 
@@ -96,9 +97,16 @@ class RunView(QWidget):
         self.readouts.show_run()
         self.charts.data_changed()
         self.settings.show_run(self._followed.recipe if self._followed else None)
-        looks = list(run.answers)
-        told = list(run.answers[looks[-1]].values()) if looks else []
+        self._show_answers()
+
+    def _show_answers(self) -> None:
+        """Those of the newest look; of a run that is done, those of the model that is kept."""
+        run, looks = self._run, list(self._run.answers)
+        done = run.state is RunState.DONE and run.best is not None and run.best.step in run.answers
+        step = run.best.step if done and run.best is not None else looks[-1] if looks else 0
+        told = list(run.answers.get(step, {}).values())
         self.answers.show_answers(told, {})
         right = sum(answer.right for answer in told)
-        words = f"step {looks[-1]:,}: {right} of {len(told)} right" if looks else "at the first look, before step 1"
+        self._answers_panel.set_title("Answers of the best" if done else "Answers now")
+        words = f"step {step:,}: {right} of {len(told)} right" if told else "at the first look, before step 1"
         self._answers_panel.set_subtitle(words)

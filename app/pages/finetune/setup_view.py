@@ -57,6 +57,7 @@ class SetupView(QWidget):
         self.form.changed.connect(self.reckon)
         for part in (self.form, self.map, self.memory, self.curve):
             part.inspected.connect(self.inspected)
+        self.reckon()
 
     def _lay_out(self) -> None:
         side = QWidget()

@@ -11,6 +11,7 @@ from app.widgets.metric_chart_link import Mark, MarkKind
 from app.widgets.metric_series import MetricSeries, XAxis
 from engine.events import (
     Answered,
+    ArtifactReady,
     CheckpointSaved,
     ControlApplied,
     Event,
@@ -33,6 +34,7 @@ class TuningRun:
 
     The series live as long as the page, so that charts keep them; another run begins with `clear`.
     checks, moved, labels: step -> what was told there. answers: step -> question's number -> the answer.
+    final: figures of the best model, measured once more at the end. settings: of the stage, as it was started.
     """
 
     def __init__(self) -> None:
@@ -62,6 +64,8 @@ class TuningRun:
         self.trouble: HealthAlarm | Failed | None = None
         self.notice = ""
         self.memory_bytes = 0
+        self.final: dict[str, float | int | str] = {}
+        self.settings: dict[str, Any] = {}
         self.pace = Pace()
 
     def _all_series(self) -> tuple[MetricSeries, ...]:
@@ -112,6 +116,11 @@ class TuningRun:
     def looks(self) -> list[int]:
         """Steps at which held-out conversations were looked at, in order."""
         return list(self.checks)
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """Every setting and every fact of the plan."""
+        return {**self.settings, **(self.plan or {})}
 
     @property
     def best(self) -> TuningCheck | None:
@@ -211,6 +220,9 @@ class TuningRun:
     def _on_failed(self, event: Failed) -> None:
         self.trouble = event
 
+    def _on_ready(self, event: ArtifactReady) -> None:
+        self.final = dict(event.figures)
+
     def _on_notice(self, event: Notice) -> None:
         if event.level == "warning":
             self.notice = event.text
@@ -229,6 +241,7 @@ _HANDLERS: dict[type[Event], Any] = {
     HealthAlarm: TuningRun._on_alarm,
     Failed: TuningRun._on_failed,
     Notice: TuningRun._on_notice,
+    ArtifactReady: TuningRun._on_ready,
     MemoryRanOut: TuningRun._on_memory,
     ControlApplied: lambda run, event: run.controls.append(event),
     CheckpointSaved: lambda run, event: run.checkpoints.append(event),

@@ -1,0 +1,193 @@
+"""The Fine-tune page over a real desk: a run that was told, one that goes on, and a new one before Start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app import canned
+from app.jobs.desk import Desk, make_desk
+from app.jobs.settings import Settings
+from app.pages.finetune.bases import chosen_checkpoint
+from app.pages.finetune.compare_view import CHANGED, WRONG
+from app.pages.finetune.header import COMPARE, DATA, RUN
+from app.pages.finetune.page import FinetunePage
+from app.widgets.inspection import Inspection
+from engine.events import LabelsJudged, RunState, StateChanged, StepMetrics
+from engine.store.files import write_json
+from engine.store.run_folder import RunFolder
+
+
+@pytest.fixture
+def told(tmp_path: Path, request: pytest.FixtureRequest) -> canned.Canned:
+    return canned.build(tmp_path / "workspace", getattr(request, "param", "done"), "first-assistant")
+
+
+@pytest.fixture
+def desk(settings: Settings, told: canned.Canned) -> Iterator[Desk]:
+    desk = make_desk(settings, told.workspace)
+    desk.open()
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def page(qtbot: QtBot, desk: Desk, told: canned.Canned) -> FinetunePage:
+    page = FinetunePage(desk)
+    qtbot.addWidget(page)
+    page.resize(1010, 770)
+    page.show()
+    page.shown()
+    if told.folder is not None:
+        desk.feed.follow(told.folder)
+        qtbot.waitUntil(lambda: len(page.run.checks) >= 7 and page.run.plan is not None, timeout=5000)
+    qtbot.waitUntil(lambda: bool(page._bases), timeout=5000)
+    return page
+
+
+def shown(page: FinetunePage) -> list[str]:
+    return [button.text() for button in page.header.right() if hasattr(button, "text") and not button.isHidden()]
+
+
+def test_a_finished_run_shows_its_best_model(page: FinetunePage, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: page.run.state is RunState.DONE, timeout=5000)
+    page.show_step(RUN)
+    qtbot.waitUntil(lambda: page.run_view.readouts.exact.value() == "93%", timeout=3000)
+    assert page.run.best is not None and page.run.best.step == 160
+    assert page.run_view.answers.shown
+    assert [mark.text for mark in page.run.marks] == ["best: step 160", "stopped early"]
+    assert shown(page) == []
+
+
+def test_the_slider_shows_answers_become_answers(page: FinetunePage, qtbot: QtBot) -> None:
+    page.show_step(COMPARE)
+    view = page.compare_view
+    qtbot.waitUntil(lambda: len(view.answers.shown) == 12, timeout=3000)
+    view.looks.slider.set_number(0)
+    assert view.looks.chosen == 0
+    assert {row.tag.text() for row in view.answers.shown} == {"did not stop"}
+    qtbot.keyClick(view.looks.slider, Qt.Key.Key_End)
+    assert {row.tag.text() for row in view.answers.shown} == {"right", "wrong"}
+
+
+def test_filters_leave_only_what_is_asked_for(page: FinetunePage, qtbot: QtBot) -> None:
+    page.show_step(COMPARE)
+    view = page.compare_view
+    qtbot.waitUntil(lambda: len(view.answers.shown) == 12, timeout=3000)
+    view.filter._group.button(WRONG).click()
+    assert all(row.tag.text() == "wrong" for row in view.answers.shown)
+    view.looks.slider.set_number(3)
+    view.filter._group.button(CHANGED).click()
+    before, now = page.run.answers[40], page.run.answers[60]
+    assert len(view.answers.shown) == sum(before[n].answer != now[n].answer for n in now)
+
+
+def test_playing_goes_through_all_looks_and_stops(page: FinetunePage, qtbot: QtBot) -> None:
+    page.show_step(COMPARE)
+    looks = page.compare_view.looks
+    looks._timer.setInterval(5)
+    qtbot.waitUntil(lambda: looks.chosen is not None, timeout=3000)
+    looks.play_all()
+    assert looks.chosen == 0
+    qtbot.waitUntil(lambda: not looks._timer.isActive(), timeout=3000)
+    assert looks.chosen == 220
+
+
+def test_weights_that_moved_can_be_pointed_at(page: FinetunePage, qtbot: QtBot) -> None:
+    page.show_step(COMPARE)
+    moved = page.compare_view.moved
+    qtbot.waitUntil(lambda: moved._event is not None, timeout=3000)
+    said: list[Inspection | None] = []
+    page.compare_view.inspected.connect(said.append)
+    qtbot.keyClick(moved.map, Qt.Key.Key_Down)
+    assert said and said[-1] is not None
+    assert said[-1].rows[0][0] == "moved"
+
+
+def test_a_classifier_is_judged_beside_the_answers(page: FinetunePage, qtbot: QtBot, told: canned.Canned) -> None:
+    judged = LabelsJudged(
+        step=0, labels=("bad", "good"), confusion=(8, 2, 1, 9), accuracy=0.85, expected_calibration_error=0.05,
+        brier=0.2, bin_confidence=(float("nan"),) * 9 + (0.95,), bin_accuracy=(float("nan"),) * 9 + (0.85,),
+        bin_counts=(0,) * 9 + (20,),
+    )  # fmt: skip
+    assert page.compare_view.labels.isHidden()
+    page.run.take([judged])
+    page.show_step(COMPARE)
+    qtbot.waitUntil(lambda: not page.compare_view.labels.isHidden(), timeout=3000)
+    assert page.compare_view.labels.accuracy.value() == "85%"
+    assert "2 as good" in page.compare_view.labels.matrix.accessibleDescription()
+
+
+@pytest.mark.parametrize("told", ["failed"], indirect=True)
+def test_a_failed_run_says_why_and_offers_to_go_on(page: FinetunePage, qtbot: QtBot) -> None:
+    page.show_step(RUN)
+    qtbot.waitUntil(lambda: not page.run_view.banner.isHidden(), timeout=3000)
+    assert "NaN" in page.run_view.banner.what.text()
+    assert shown(page) == ["Resume"]
+    assert page.run_view.banner.buttons[0].text() == "Halve the learning rate and resume"
+
+
+@pytest.mark.parametrize("told", ["running"], indirect=True)
+def test_what_comes_while_the_page_is_hidden_is_known_and_not_painted(
+    page: FinetunePage, qtbot: QtBot, told: canned.Canned
+) -> None:
+    page.hidden()
+    page.hide()
+    drawn: list[int] = []
+    page.run_view.charts.loss.plot.drawn.connect(lambda: drawn.append(1))
+    assert told.folder is not None
+    folder = RunFolder(told.folder / "2-sft")
+    at = page.run.step + 1
+    folder.append(
+        StepMetrics(
+            step=at, seconds=70, tokens=at * 4096, loss=0.1, learning_rate=1e-4, grad_norm=1, clipped=False,
+            tokens_per_second=13_000,
+        )
+    )  # fmt: skip
+    qtbot.waitUntil(lambda: page.run.step == at, timeout=5000)
+    assert not drawn
+
+
+@pytest.mark.parametrize("told", ["running"], indirect=True)
+def test_a_run_at_work_has_a_ring_and_no_start(page: FinetunePage, qtbot: QtBot, told: canned.Canned) -> None:
+    assert "running" in page.header.steps._group.button(RUN).accessibleName()
+    assert "Start" not in shown(page)
+    assert told.folder is not None
+    RunFolder(told.folder / "2-sft").append(StateChanged(step=148, seconds=60, state="paused"))
+    qtbot.waitUntil(lambda: page.run.state is RunState.PAUSED, timeout=5000)
+    assert "paused" in page.header.steps._group.button(RUN).accessibleName()
+
+
+@pytest.mark.parametrize("told", ["empty"], indirect=True)
+def test_before_start_there_is_a_base_a_cost_and_a_recipe(page: FinetunePage, qtbot: QtBot) -> None:
+    assert page.base is not None and page.base.name == "first-words"
+    qtbot.waitUntil(lambda: page.setup.outlook is not None and page.data_view.look is not None, timeout=10_000)
+    assert shown(page) == ["Start"]
+    assert page.header.cost.time.text().startswith("about ")
+    outlook = page.setup.outlook
+    assert outlook is not None
+    assert [spec.name for spec in outlook.recipe.stages] == ["conversations", "sft"]
+    assert outlook.recipe.stages[-1].config.model_dump()["base"].startswith("runs/first-words")
+    assert page._stack.currentIndex() == DATA
+
+
+@pytest.mark.parametrize("told", ["done"], indirect=True)
+def test_a_finished_run_can_be_the_base_of_the_next(page: FinetunePage, told: canned.Canned) -> None:
+    assert told.folder is not None
+    page.open(told.folder)
+    assert page.base is not None and page.base.folder == told.folder
+    assert page.header.start_button.isVisibleTo(page.header.start_button.parentWidget() or page)
+
+
+def test_the_best_checkpoint_is_taken_before_a_later_one(tmp_path: Path) -> None:
+    for name in ("step-000100", "step-000200"):
+        (tmp_path / "2-sft" / "checkpoints" / name).mkdir(parents=True)
+        write_json(tmp_path / "2-sft" / "checkpoints" / name / "manifest.json", {})
+    assert chosen_checkpoint(tmp_path) == tmp_path / "2-sft" / "checkpoints" / "step-000200"
+    write_json(tmp_path / "2-sft" / "best.json", {"checkpoint": "step-000100"})
+    assert chosen_checkpoint(tmp_path) == tmp_path / "2-sft" / "checkpoints" / "step-000100"
+    assert chosen_checkpoint(tmp_path / "nowhere") is None
