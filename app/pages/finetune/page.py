@@ -141,7 +141,8 @@ class FinetunePage(PageWidget):
     def open(self, argument: Any) -> None:
         """The folder of a run that was or can be tuned; "new" for another one."""
         if isinstance(argument, Path):
-            if any(base.folder == argument for base in self._bases):
+            tuned = any(argument.glob(f"*-{STAGE}"))
+            if not tuned and any(base.folder == argument for base in self._bases):
                 self.begin_with(argument)
             else:
                 self._follow(argument)
