@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from engine.batches.conversations import Tokens, tokens_of
 from engine.batches.token_shards import TokenShards
 from engine.corpus.conversation import Conversation
 from engine.errors import CutawayError
-from engine.events import ArtifactReady, DocumentDropped, Event, Progress, Tick
+from engine.events import ArtifactReady, DocumentDropped, Event, Notice, Progress, Tick
 from engine.pipeline.stage import Context
 from engine.store.artifact import MANIFEST, open_artifact
 from engine.store.files import read_json
@@ -35,6 +36,7 @@ class Read:
 def read_tokens(template: ChatTemplate, conversations: Sequence[Conversation]) -> Iterator[Event | Read]:
     """Tells how far it is and ends with what was read. Raises CutawayError when the template refuses every one."""
     found: list[tuple[Conversation, Tokens]] = []
+    notes: Counter[str] = Counter()
     refusals: list[CutawayError] = []
     told = time.monotonic()
     for number, conversation in enumerate(conversations, 1):
@@ -46,11 +48,15 @@ def read_tokens(template: ChatTemplate, conversations: Sequence[Conversation]) -
                 yield DocumentDropped(source=conversation.source, reason=f"{error.what} {error.why}")
             continue
         found.append((conversation, tokens_of(rendered.ids, rendered.mask)))
+        if rendered.note:
+            notes[rendered.note] += 1
         if time.monotonic() - told > _TELL_SECONDS:
             told = time.monotonic()
             yield Tick() if number % 100 else Progress(done=number, total=len(conversations), unit="conversations")
     if refusals and not found:
         raise refusals[0]
+    for note, count in notes.most_common(_NAMED):
+        yield Notice(text=f"In {count:,} conversations: {note}", level="warning")
     yield Read(tuple(each for each, _ in found), tuple(tokens for _, tokens in found), len(refusals))
 
 
