@@ -217,6 +217,6 @@ def test_taking_in_a_file_and_giving_it_out(view, desk, tmp_path, qtbot):
 def test_the_list_says_which_are_not_complete(view):
     view.drafts.take_in([TALK])
     view.drafts.add()
-    assert list(view.model.problems) == [False, True]
+    assert list(view.model.sound) == [True, False]
     view.search.setText("ferry")
     assert view.model.rowCount() == 1

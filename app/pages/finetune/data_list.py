@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import QAbstractListModel, QLineF, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPen
@@ -25,26 +25,20 @@ class ConversationModel(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self.all: Sequence[Conversation] = ()
-        self.problems: Sequence[bool] = ()
+        self.sound: Sequence[bool] = ()
         self._rows: list[int] = []
         self._search, self._topic = "", ""
 
-    def show(self, conversations: Sequence[Conversation], problems: Sequence[bool] = ()) -> None:
-        """problems: for each, whether something is wrong with it; empty when nothing is."""
+    def show(self, conversations: Sequence[Conversation], sound: Sequence[bool] = ()) -> None:
+        """sound: for each, whether it can be trained on; empty when all can."""
         self.beginResetModel()
-        self.all, self.problems = conversations, problems
+        self.all, self.sound = conversations, sound
         self._rows = self._matching()
         self.endResetModel()
 
-    def update(
-        self, position: int, conversations: Sequence[Conversation], problem: Callable[[Conversation], object | None]
-    ) -> None:
+    def update(self, position: int, conversations: Sequence[Conversation], sound: Sequence[bool]) -> None:
         """One of them has another text: only its row is painted anew."""
-        problems = list(self.problems)
-        self.all = conversations
-        if 0 <= position < len(problems):
-            problems[position] = problem(conversations[position]) is not None
-        self.problems = problems
+        self.all, self.sound = conversations, sound
         row = self.row_of(position)
         if row >= 0:
             self.dataChanged.emit(self.index(row), self.index(row))
@@ -76,7 +70,7 @@ class ConversationModel(QAbstractListModel):
         if role == Qt.ItemDataRole.UserRole:
             return conversation
         if role == WRONG:
-            return bool(self.problems and self.problems[position])
+            return bool(self.sound) and not self.sound[position]
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{opening(conversation)}, {kind_words(conversation)}"
         return None

@@ -15,7 +15,7 @@ from app.jobs.query import EngineSide, Query
 from engine.control import Control
 from engine.corpus.conversation import Conversation
 from engine.errors import CutawayError
-from engine.events import Progress
+from engine.events import ArtifactReady, Progress
 from engine.pipeline.stage import Context
 from engine.store.files import ensure_space
 from engine.store.run_folder import RunFolder
@@ -109,18 +109,21 @@ def worlds_of(workspace: Workspace) -> list[Path]:
 
 
 def world_of(workspace: Workspace, base: Path | None) -> Path | None:
-    """The world that a run's model read; None when no file says so."""
+    """The world that a run made, or whose people it asked about; None when no file says so."""
     run = next((place for place in (base, *base.parents) if (place / "recipe.json").is_file()), None) if base else None
     if run is None:
         return None
-    parents: set[str] = set()
-    for stage in run.glob("*-*/run.json"):
-        try:
-            parents.update(RunFolder(stage.parent).record().parents.values())
-        except CutawayError:
-            continue
-    made = (a for a in workspace.artifacts("corpus") if a.manifest.stage == "world" and a.hash in parents)
-    return next((artifact.folder for artifact in made), None)
+    told: list[str] = []
+    try:
+        for stage in run.glob("*-world"):
+            events = RunFolder(stage).all_events()
+            told += [event.folder for event in events if isinstance(event, ArtifactReady) and event.kind == "corpus"]
+        for stage in run.glob("*-conversations/run.json"):
+            told.append(str(RunFolder(stage.parent).record().config.get("corpus") or ""))
+    except CutawayError:
+        return None
+    folders = (workspace.root / folder for folder in told if folder)
+    return next((folder for folder in folders if (folder / "world.json").is_file()), None)
 
 
 def _quietly(events: Generator[object, None, Material]) -> Generator[Reading, None, Material]:

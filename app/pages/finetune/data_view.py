@@ -83,7 +83,8 @@ class DataView(QWidget):
         self.panel.picked.connect(lambda kind: self.browse.show_side(_PICKED[kind]))
         self.no_files.clicked.connect(self.ask_files)
         self.no_world.clicked.connect(lambda: self.choose_source(FILES))
-        self.own.changed.connect(self._ask)
+        self.own.changed.connect(self._on_saved)
+        self.own.typed.connect(self._on_typed)
         self.browse.copied.connect(
             lambda count: self._desk.bus.notice.emit("ok", f"On the clipboard: {counted(count, 'row')}.")
         )
@@ -97,12 +98,14 @@ class DataView(QWidget):
         self._offer_worlds()
 
     def recipe_tables(self) -> dict[str, dict[str, Any]]:
-        """The [conversations] table of a recipe."""
+        """The [conversations] table of a recipe. What was written by hand is on the disk when this returns."""
         if self._source == WORLD:
             table: dict[str, Any] = {"source": "world"}
             if self._world is not None:
                 table["corpus"] = self._relative(self._world)
             return {"conversations": table}
+        if self._source == OWN:
+            self.own.drafts.flush()
         paths = self._paths if self._source == FILES else (self.own.path,)
         form = str(self.panel.format.currentData()) if self._source == FILES else "messages"
         found: dict[str, Any] = {"source": "files", "paths": [str(path) for path in paths], "format": form}
@@ -184,34 +187,55 @@ class DataView(QWidget):
 
     # Reading
 
-    def _ask(self) -> None:
-        """Reads anew what the table names, unless that is what is shown or being read."""
+    def _ask(self, *, anew: bool = False) -> None:
+        """Reads what the table names, unless that is what is shown or being read. anew: the files changed."""
         self._error = None
         self._show_page()
-        if (self._source == WORLD and self._world is None) or (self._source == FILES and not self._paths):
+        if self._is_nothing():
             self._cancel()
             self._asked, self.look = None, None
-            self.panel.show_shares(0, ())
-            self.panel.say(*source_words(self._source, None, ()))
-            self.changed.emit()
-            return
-        if self._source == OWN:
-            self._cancel()
-            self._asked, self.look = None, None
-            self._show_own()
+            self._show_nothing()
             self.changed.emit()
             return
         table = self.recipe_tables()["conversations"]
-        if table == self._asked and (self.look is not None or self._ticket is not None):
+        if not anew and table == self._asked and (self.look is not None or self._ticket is not None):
             return
         self._cancel()
-        self._asked, self.look = table, None
-        self.panel.set_busy(0.0)
+        self._asked = table
+        self.look = self.look if anew else None
         self._ticket = self._desk.engine.ask(reading(table), self._take, self._finish, self._fail)
         self.changed.emit()
 
+    def _is_nothing(self) -> bool:
+        """Whether there is nothing yet that could be read."""
+        return {
+            WORLD: self._world is None,
+            FILES: not self._paths,
+            OWN: not self.own.drafts.complete(),
+        }[self._source]
+
+    def _show_nothing(self) -> None:
+        self.panel.say(*source_words(self._source, None, ()))
+        if self._source == OWN:
+            self._on_typed()
+        else:
+            self.panel.show_shares(0, ())
+
+    def _on_saved(self) -> None:
+        if self._source == OWN:
+            self._ask(anew=True)
+
+    def _on_typed(self) -> None:
+        """While one types: how many are complete. How many of them are held out is read once they are saved."""
+        if self._source == OWN:
+            total, complete = len(self.own.drafts.conversations), self.own.drafts.complete()
+            shares = [Share("train", "complete", complete), Share("rejected", "not complete yet", total - complete)]
+            self.panel.show_shares(complete, shares)
+
     def _take(self, item: object) -> None:
         if isinstance(item, Reading):
+            if self._source == OWN:
+                return  # a few lines: over before one could read what is said of them
             self.panel.set_busy(item.share)
             self.panel.say(f"Reading: {counted(item.read, 'row')} so far, {item.rejected:,} of them not taken.")
         elif isinstance(item, Look):
@@ -227,6 +251,10 @@ class DataView(QWidget):
     def _fail(self, error: CutawayError) -> None:
         self._ticket, self._error = None, error
         self.panel.columns.offer(self._source == FILES)
+        if self._source == OWN:
+            self.panel.say(f"{error.what} {error.why}", error.remedy, role="danger")
+            self.changed.emit()
+            return
         self.panel.set_busy(None)
         self.panel.show_shares(0, ())
         self.panel.say(f"{error.what} {error.why}", error.remedy, role="danger")
@@ -240,17 +268,12 @@ class DataView(QWidget):
     def _show_look(self, look: Look) -> None:
         people = self._people() if self._source == WORLD else 0
         words, _ = source_words(self._source, people, self._paths)
-        self.panel.say(words, format_words(look))
+        self.panel.say(words, format_words(look) if self._source == FILES else "")
         names = share_names(self._source)
         shares = [Share(kind, names[kind], look.count(kind)) for kind in _KINDS]
         self.panel.show_shares(look.count("train") + look.count("held_out"), shares)
-        self.browse.show_look(look)
-
-    def _show_own(self) -> None:
-        total, complete = len(self.own.drafts.conversations), self.own.drafts.complete()
-        self.panel.say(*source_words(OWN, None, ()))
-        shares = [Share("train", "complete", complete), Share("duplicates", "not complete yet", total - complete)]
-        self.panel.show_shares(complete, shares)
+        if self._source != OWN:
+            self.browse.show_look(look)
 
     def _show_page(self) -> None:
         page: QWidget = self.browse

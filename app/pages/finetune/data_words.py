@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.pages.finetune.data_reading import Look
-from app.pages.finetune.data_source import FILES, FORMATS, WORLD
+from app.pages.finetune.data_source import FILES, FORMATS, OWN, WORLD
 
 _MOST_NAMES = 4
 
@@ -55,13 +55,11 @@ def share_names(source: int) -> dict[str, str]:
         "train": "to train on",
         "held_out": "questions held out" if source == WORLD else "held out",
         "duplicates": "the same again",
-        "rejected": "rows not taken",
+        "rejected": "not complete yet" if source == OWN else "rows not taken",
     }
 
 
 def format_words(look: Look) -> str:
     """What the files were taken for, and why."""
-    if look.form == "world":
-        return ""
     names = " and ".join(FORMATS.get(name, name) for name in look.form.split(", "))
     return f"Taken for {names}. {look.reason}"

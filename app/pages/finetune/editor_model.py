@@ -33,18 +33,23 @@ class _Step:
 class Drafts(QObject):
     """chosen: position of the conversation in the editor, -1 for none.
 
+    sound: for each, whether it can be trained on.
+
     changed(): others, or in another order, or one of them has other turns. typed(): only the text of a turn changed.
+    saved(): the file holds them as they are now.
     failed(CutawayError): they could not be saved; what is on the disk is what was saved before.
     """
 
     changed = Signal()
     typed = Signal()
+    saved = Signal()
     failed = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.path: Path | None = None
         self.conversations: tuple[Conversation, ...] = ()
+        self.sound: tuple[bool, ...] = ()
         self.chosen = -1
         self._undo: list[_Step] = []
         self._redo: list[_Step] = []
@@ -69,7 +74,8 @@ class Drafts(QObject):
     def open(self, path: Path) -> Path | None:
         """Reads what was saved; gives the copy of a damaged file. Raises CutawayError, and keeps what it had."""
         stored = load(path)
-        self.path, self.conversations = path, stored.conversations
+        self.path = path
+        self._keep(stored.conversations)
         self.chosen = 0 if self.conversations else -1
         self._undo, self._redo, self._unsaved = [], [], False
         self.changed.emit()
@@ -77,7 +83,7 @@ class Drafts(QObject):
 
     def complete(self) -> int:
         """How many of them can be trained on."""
-        return sum(problem_of(conversation) is None for conversation in self.conversations)
+        return sum(self.sound)
 
     def choose(self, position: int) -> None:
         self.chosen = position if 0 <= position < len(self.conversations) else -1
@@ -129,7 +135,7 @@ class Drafts(QObject):
         self._typing = (typing, now)
         changed = list(self.conversations)
         changed[self.chosen] = replace(conversation, source="")
-        self.conversations = tuple(changed)
+        self._keep(tuple(changed))
         self._save_soon()
         (self.typed if typing is not None else self.changed).emit()
 
@@ -151,6 +157,13 @@ class Drafts(QObject):
             self.failed.emit(error)
             return
         self._unsaved = False
+        self.saved.emit()
+
+    def _keep(self, conversations: tuple[Conversation, ...]) -> None:
+        """Only what is new is judged: there may be thousands."""
+        known = {id(one): sound for one, sound in zip(self.conversations, self.sound, strict=True)}
+        self.sound = tuple(known[id(one)] if id(one) in known else problem_of(one) is None for one in conversations)
+        self.conversations = conversations
 
     def _insert(self, conversations: Sequence[Conversation], did: str) -> None:
         at = self.chosen + 1
@@ -173,7 +186,8 @@ class Drafts(QObject):
         return step.did
 
     def _set(self, conversations: tuple[Conversation, ...], chosen: int) -> None:
-        self.conversations, self.chosen = conversations, chosen
+        self._keep(conversations)
+        self.chosen = chosen
         self._save_soon()
         self.changed.emit()
 

@@ -20,16 +20,16 @@ from app.theme.type import M
 from app.widgets.buttons import Button, ToolButton
 from app.widgets.panel import Panel
 from engine.corpus.conversation import Conversation
-from engine.corpus.conversations.checking import problem_of
 from engine.errors import CutawayError
 
 _IMPORT_SHARE = 200
 
 
 class EditorView(QWidget):
-    """changed(): other conversations stand there, or another one of them is complete."""
+    """changed(): the file holds others now. typed(): what it is to hold soon."""
 
     changed = Signal()
+    typed = Signal()
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,6 +90,7 @@ class EditorView(QWidget):
         self.search.textChanged.connect(lambda text: self._filter(text))
         self.drafts.changed.connect(self._show)
         self.drafts.typed.connect(self._repaint)
+        self.drafts.saved.connect(self.changed)
         self.drafts.failed.connect(self._desk.bus.error)
 
     def _add_actions(self) -> None:
@@ -144,7 +145,8 @@ class EditorView(QWidget):
 
     def export(self, path: Path) -> None:
         """Writes all that are complete as OpenAI messages."""
-        complete = [one for one in self.drafts.conversations if problem_of(one) is None]
+        pairs = zip(self.drafts.conversations, self.drafts.sound, strict=True)
+        complete = [conversation for conversation, sound in pairs if sound]
         try:
             save(path, complete)
         except CutawayError as error:
@@ -188,12 +190,12 @@ class EditorView(QWidget):
         self.list.choose(self.drafts.chosen)
 
     def _show(self) -> None:
-        self.model.show(self.drafts.conversations, [problem_of(one) is not None for one in self.drafts.conversations])
+        self.model.show(self.drafts.conversations, self.drafts.sound)
         blocked = self.list.blockSignals(True)
         self.list.choose(self.drafts.chosen)
         self.list.blockSignals(blocked)
         self._set_tools()
-        self.changed.emit()
+        self.typed.emit()
 
     def _set_tools(self) -> None:
         total, chosen = len(self.drafts.conversations), self.drafts.chosen
@@ -207,8 +209,8 @@ class EditorView(QWidget):
 
     def _repaint(self) -> None:
         """While typing only the row and its mark change."""
-        self.model.update(self.drafts.chosen, self.drafts.conversations, problem_of)
-        self.changed.emit()
+        self.model.update(self.drafts.chosen, self.drafts.conversations, self.drafts.sound)
+        self.typed.emit()
 
 
 def _importing(paths: list[Path]) -> Query:

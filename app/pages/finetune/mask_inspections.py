@@ -34,7 +34,7 @@ def of_token(tokenizer: Tokenizer, masked: Masked, at: int) -> Inspection:
         ("turn", place),
         ("predicted after", before, "fixed"),
         ("trained", "yes" if trained else "no", "accent" if trained else "text"),
-        ("weight in the loss", weight),
+        ("weight in its loss", weight),
     )
     return Inspection(
         title=visible(chip.text, chip.data),

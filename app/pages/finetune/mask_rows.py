@@ -17,15 +17,16 @@ _GAP = 4.0
 
 @dataclass(frozen=True)
 class Piece:
-    """A conversation in a row. number: which one, from 0. tokens, trained: how many of it stand there."""
+    """A conversation in a row. number: which one, from 0. tokens: how many places it takes. trained: runs of places,
+    (first, last + 1), whose next token is trained."""
 
     number: int
     tokens: int
-    trained: int = 0
+    trained: tuple[tuple[int, int], ...] = ()
 
 
 class PackedRows(QWidget):
-    """Rows as wide as the context. The trained share of each piece is filled from its right: answers come last.
+    """Rows as wide as the context; a line under what is trained.
 
     hovered(number): a conversation under the pointer, -1 when it left. clicked(number).
     """
@@ -85,9 +86,9 @@ class PackedRows(QWidget):
             painter.drawRect(box.adjusted(0, 0, 1.5, 0))
             painter.setBrush(QColor(p.chips[piece.number % len(p.chips)]))
             painter.drawRoundedRect(box, 2, 2)
-            if piece.tokens and piece.trained:
-                wide = box.width() * piece.trained / piece.tokens
-                painter.fillRect(QRectF(box.right() - wide, box.bottom() - 3, wide, 3), QColor(p.accent))
+            for first, end in piece.trained:
+                left, wide = (share * box.width() / piece.tokens for share in (first, end - first))
+                painter.fillRect(QRectF(box.left() + left, box.bottom() - 3, wide, 3), QColor(p.accent))
             if piece.number in (self._hover, self._current):
                 painter.setPen(QPen(QColor(p.accent), 2))
                 painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.jobs.query import EngineSide, Query
-from app.pages.finetune.data_reading import Look, reading
+from app.pages.finetune.bases import chosen_checkpoint
+from app.pages.finetune.data_reading import Look, reading, world_of
 from app.pages.finetune.mask_rows import ROWS, Piece
 from app.pages.finetune.mask_shown import Masked
 from engine.corpus.conversation import Conversation
@@ -74,17 +75,15 @@ def opening(base: Path, context: int | None) -> Query:
 
 def open_source(workspace: Workspace, base: Path, context: int | None = None) -> Opened:
     """base: a run, a checkpoint or a model's folder. No weights are read. Raises CutawayError."""
-    from engine.store.checkpoint import list_checkpoints
     from engine.store.files import read_json
     from engine.tokenizer.tokenizer import load_tokenizer
 
-    roots = [base / "checkpoints", *sorted(base.glob("*-*/checkpoints"))]
-    found = [base] if base.parent.name == "checkpoints" else [f for root in roots for f in list_checkpoints(root)]
-    if not found:
+    checkpoint = base if base.parent.name == "checkpoints" else chosen_checkpoint(base)
+    if checkpoint is None:
         raise CutawayError(
             f"{base.name} holds no model yet.", "No stage of it has saved a checkpoint.", "Choose another model."
         )
-    state = read_json(found[-1] / "state.json")
+    state = read_json(checkpoint / "state.json")
     tokenizer = load_tokenizer(workspace.root / str(state["tokenizer"]))
     length = context or int(state["model"]["context_length"])
     return opened(tokenizer, state.get("chat_template"), _name(base), length)
@@ -140,7 +139,7 @@ def counting(source: Opened, conversations: Sequence[Conversation]) -> Query:
                 told = time.monotonic()
                 yield Counted(tuple(lengths), tuple(trained), tuple(within), dict(problems))
         yield Counted(tuple(lengths), tuple(trained), tuple(within), problems)
-        yield packing(lengths, within, source.context)
+        yield _drawn(source, conversations, packing(lengths, within, source.context))
 
     return query
 
@@ -152,7 +151,7 @@ def packing(lengths: Sequence[int], trained: Sequence[int], context: int, seed: 
     numbers = [number for number, length in enumerate(lengths) if length > 1 and trained[number]]
     places = [min(lengths[number] - 1, context) for number in numbers]
     rows = pack(places, context, seed)
-    pieces = tuple(tuple(Piece(numbers[i], places[i], trained[numbers[i]]) for i in row) for row in rows[:ROWS])
+    pieces = tuple(tuple(Piece(numbers[i], places[i]) for i in row) for row in rows[:ROWS])
     used = sum(places)
     return Packing(
         pieces,
@@ -163,11 +162,37 @@ def packing(lengths: Sequence[int], trained: Sequence[int], context: int, seed: 
     )
 
 
-def reading_train(table: Mapping[str, Any]) -> Query:
-    """Yields the conversations of the table that are trained on, as one Look; its rejected rows do not matter here."""
+def _drawn(source: Opened, conversations: Sequence[Conversation], packed: Packing) -> Packing:
+    """With the places of the trained tokens in the rows that are drawn."""
+
+    def drawn(piece: Piece) -> Piece:
+        mask = masked(source, conversations[piece.number]).mask[1 : piece.tokens + 1]
+        return replace(piece, trained=tuple(runs(mask)))
+
+    return replace(packed, pieces=tuple(tuple(drawn(piece) for piece in row) for row in packed.pieces))
+
+
+def runs(mask: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """First and last + 1 of every run of True."""
+    first = None
+    for at, trained in enumerate((*mask, False)):
+        if trained and first is None:
+            first = at
+        elif not trained and first is not None:
+            yield first, at
+            first = None
+
+
+def reading_train(table: Mapping[str, Any], base: Path | None) -> Query:
+    """Yields the conversations of the table that are trained on, as one Look; its rejected rows do not matter here.
+    Where the table names no world, it is the one that the base's run made."""
 
     def query(side: EngineSide) -> Iterator[object]:
-        for item in reading(table)(side):
+        named = dict(table)
+        if named.get("source", "world") == "world" and not named.get("corpus"):
+            world = world_of(side.workspace, base)
+            named |= {"corpus": world.relative_to(side.workspace.root).as_posix()} if world is not None else {}
+        for item in reading(named)(side):
             yield item if isinstance(item, Look) else None
 
     return query

@@ -42,6 +42,7 @@ class TemplateView(QWidget):
         super().__init__(parent)
         self._desk = desk
         self._key: object = None
+        self._base: Path | None = None
         self._tickets: dict[str, Ticket] = {}
         self._too_long = "truncate"
         self.opened: Opened | None = None
@@ -112,7 +113,7 @@ class TemplateView(QWidget):
         if key == self._key:
             return
         self._forget()
-        self._key = key
+        self._key, self._base = key, base
         if base is None:
             self._say_empty(_NO_BASE)
             return
@@ -150,7 +151,7 @@ class TemplateView(QWidget):
         assert isinstance(item, Opened)
         self.opened = item
         self.source.show_opened(item)
-        self._ask("read", reading_train(table), self._take_look)
+        self._ask("read", reading_train(table, self._base), self._take_look)
 
     def _take_look(self, item: object) -> None:
         if not isinstance(item, Look) or self.opened is None:
