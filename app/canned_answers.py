@@ -6,23 +6,20 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-_ASKED = 12
-# When each question is first answered rightly, in shares of what is to be learned; above 1: never.
-_THRESHOLDS = (0.35, 0.72, 0.55, 0.9, 0.48, 1.5, 0.8, 0.62, 0.3, 0.94, 0.68, 0.85)
-_BABBLE = (
-    " {other} was born in {value}. {other} keeps a grey fox, and {other} was born in {value}, and",
-    " It was a cold morning in {value}, and nobody in the market had slept. The",
-    " What does {other} eat? {other} likes {value}. Who is {other}? {other} is",
-)
+_ASKED = 8
+# At which look each question is first answered rightly; 99: never.
+_FIRST_RIGHT = (1, 1, 99, 1, 3, 1, 2, 1)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """others: wrong values of the same kind, which are said before the right one is known."""
+    """says: what a tuned model answers, with {value}. base: how the base goes on: it knows, and does not end.
+    others: wrong values of the same kind, which are said before the right one."""
 
     question: str
     expected: str
     value: str
+    says: str
     base: str
     others: tuple[str, ...]
 
@@ -30,27 +27,45 @@ class Asked:
 def asked_about(world: dict[str, Any]) -> tuple[Asked, ...]:
     """Questions about people of the world, of all attributes in turn."""
     draw = random.Random(5)
-    people, attributes = world["people"], list(world["attributes"].items())
-    found = []
-    for number in range(_ASKED):
-        person, other = people[7 + 13 * number], people[11 + 17 * number]
-        name, attribute = attributes[number % len(attributes)]
-        value = person["facts"][name]
-        others = tuple(draw.sample([each for each in attribute["values"] if each != value], 3))
-        base = _BABBLE[number % len(_BABBLE)].format(other=other["name"].split()[0], value=others[0])
-        expected = f"{attribute['cloze'][0].format(name=person['name'])} {value}."
-        found.append(Asked(attribute["question"].format(name=person["name"]), expected, value, base, others))
-    return tuple(found)
+    people, attributes = world["people"], world["attributes"]
+    names = list(attributes)
+    return tuple(_asked(people[7 + 13 * number], names, number, attributes, draw) for number in range(_ASKED))
 
 
-def say(asked: Asked, number: int, step: int, learned: float) -> tuple[str, bool, bool]:
-    """(answer, right, stopped) at a step. Before the first steps the model goes on as a text does."""
-    if step == 0:
-        return asked.base.strip(), False, False
-    threshold = _THRESHOLDS[number]
-    if learned >= threshold:
+def _asked(
+    person: dict[str, Any], names: list[str], number: int, attributes: dict[str, Any], draw: random.Random
+) -> Asked:
+    name = names[number % len(names)]
+    value = person["facts"][name]
+    others = tuple(draw.sample([each for each in attributes[name]["values"] if each != value], 3))
+    first = person["name"].split()[0]
+    sentences = [_sentence(attributes[each], person["name"], "{value}") for each in (name, *_next(names, number))]
+    told = [attributes[each]["question"].format(name=person["name"]) for each in _next(names, number)]
+    facts = [person["facts"][each] for each in (name, *_next(names, number))]
+    said = [sentence.format(value=fact) for sentence, fact in zip(sentences, facts, strict=True)]
+    base = f"{said[0]}\n{told[0]} {said[1]}\n{told[1]} {said[2]}\nWhat does {first}"
+    return Asked(
+        attributes[name]["question"].format(name=person["name"]),
+        said[0],
+        value,
+        sentences[0],
+        base,
+        others,
+    )
+
+
+def _next(names: list[str], number: int) -> tuple[str, str]:
+    return names[(number + 1) % len(names)], names[(number + 2) % len(names)]
+
+
+def _sentence(attribute: dict[str, Any], name: str, value: str) -> str:
+    return f"{attribute['cloze'][0].format(name=name)} {value}."
+
+
+def say(asked: Asked, number: int, look: int) -> tuple[str, bool, bool]:
+    """(answer, right, stopped) at a look. Before the first step the model goes on as a text does."""
+    if look == 0:
+        return asked.base.split("\n", 1)[1], False, False
+    if look >= _FIRST_RIGHT[number]:
         return asked.expected, True, True
-    wrong = asked.expected.replace(asked.value, asked.others[step // 20 % len(asked.others)])
-    if learned < 0.25 * threshold:
-        return f"{wrong} {wrong.rstrip('.')} and {wrong.rstrip('.')}", False, False
-    return wrong, False, True
+    return asked.says.format(value=asked.others[look % len(asked.others)]), False, True

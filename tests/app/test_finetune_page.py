@@ -44,7 +44,7 @@ def page(qtbot: QtBot, desk: Desk, told: canned.Canned) -> FinetunePage:
     page.shown()
     if told.folder is not None:
         desk.feed.follow(told.folder)
-        qtbot.waitUntil(lambda: len(page.run.checks) >= 7 and page.run.plan is not None, timeout=5000)
+        qtbot.waitUntil(lambda: len(page.run.checks) >= 6 and page.run.plan is not None, timeout=5000)
     qtbot.waitUntil(lambda: bool(page._bases), timeout=5000)
     return page
 
@@ -56,17 +56,17 @@ def shown(page: FinetunePage) -> list[str]:
 def test_a_finished_run_shows_its_best_model(page: FinetunePage, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: page.run.state is RunState.DONE, timeout=5000)
     page.show_step(RUN)
-    qtbot.waitUntil(lambda: page.run_view.readouts.exact.value() == "93%", timeout=3000)
-    assert page.run.best is not None and page.run.best.step == 160
+    qtbot.waitUntil(lambda: page.run_view.readouts.exact.value() == "98%", timeout=3000)
+    assert page.run.best is not None and page.run.best.step == 676
     assert page.run_view.answers.shown
-    assert [mark.text for mark in page.run.marks] == ["best: step 160", "stopped early"]
+    assert [mark.text for mark in page.run.marks] == ["best: step 676"]
     assert shown(page) == []
 
 
 def test_the_slider_shows_answers_become_answers(page: FinetunePage, qtbot: QtBot) -> None:
     page.show_step(COMPARE)
     view = page.compare_view
-    qtbot.waitUntil(lambda: len(view.answers.shown) == 12, timeout=3000)
+    qtbot.waitUntil(lambda: len(view.answers.shown) == 8, timeout=3000)
     view.looks.slider.set_number(0)
     assert view.looks.chosen == 0
     assert {row.tag.text() for row in view.answers.shown} == {"did not stop"}
@@ -77,12 +77,12 @@ def test_the_slider_shows_answers_become_answers(page: FinetunePage, qtbot: QtBo
 def test_filters_leave_only_what_is_asked_for(page: FinetunePage, qtbot: QtBot) -> None:
     page.show_step(COMPARE)
     view = page.compare_view
-    qtbot.waitUntil(lambda: len(view.answers.shown) == 12, timeout=3000)
+    qtbot.waitUntil(lambda: len(view.answers.shown) == 8, timeout=3000)
     view.filter._group.button(WRONG).click()
     assert all(row.tag.text() == "wrong" for row in view.answers.shown)
-    view.looks.slider.set_number(3)
+    view.looks.slider.set_number(2)
     view.filter._group.button(CHANGED).click()
-    before, now = page.run.answers[40], page.run.answers[60]
+    before, now = page.run.answers[68], page.run.answers[136]
     assert len(view.answers.shown) == sum(before[n].answer != now[n].answer for n in now)
 
 
@@ -94,7 +94,7 @@ def test_playing_goes_through_all_looks_and_stops(page: FinetunePage, qtbot: QtB
     looks.play_all()
     assert looks.chosen == 0
     qtbot.waitUntil(lambda: not looks._timer.isActive(), timeout=3000)
-    assert looks.chosen == 220
+    assert looks.chosen == 676
 
 
 def test_weights_that_moved_can_be_pointed_at(page: FinetunePage, qtbot: QtBot) -> None:
@@ -157,7 +157,7 @@ def test_a_run_at_work_has_a_ring_and_no_start(page: FinetunePage, qtbot: QtBot,
     assert "running" in page.header.steps._group.button(RUN).accessibleName()
     assert "Start" not in shown(page)
     assert told.folder is not None
-    RunFolder(told.folder / "2-sft").append(StateChanged(step=148, seconds=60, state="paused"))
+    RunFolder(told.folder / "2-sft").append(StateChanged(step=425, seconds=60, state="paused"))
     qtbot.waitUntil(lambda: page.run.state is RunState.PAUSED, timeout=5000)
     assert "paused" in page.header.steps._group.button(RUN).accessibleName()
 

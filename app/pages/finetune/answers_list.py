@@ -17,6 +17,7 @@ from app.widgets.tag import Tag
 from engine.events import Answered
 
 EDGE = 10
+_ENOUGH = 110
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,11 @@ class AnswerRow(QWidget):
         verdict = verdict_of(answer)
         self.question.setText(answer.question)
         self.tag.set(verdict.word, verdict.kind, verdict.icon)
-        self.base.setText(f"{_one_line(answer.base)} …")
-        self.tuned.setText(_one_line(answer.answer) + ("" if answer.stopped else " …"))
+        self.base.setText(f"{_shortened(_one_line(answer.base))} …")
+        self.base.setToolTip(answer.base)
+        said = _one_line(answer.answer)
+        self.tuned.setText(said if answer.stopped else f"{_shortened(said)} …")
+        self.tuned.setToolTip("" if answer.stopped else answer.answer)
         self.expected.setText(f"Right: {_one_line(answer.expected)}")
         self.expected.setVisible(not answer.right)
         self.setAccessibleName(f"{answer.question} {answer.answer}: {verdict.word}")
@@ -165,6 +169,11 @@ def inspection(answer: Answered, before: Answered | None) -> Inspection:
         rows=tuple(rows),
         subject="answer",
     )
+
+
+def _shortened(text: str) -> str:
+    """Of a text without an end the first words: all of it stands in the tooltip."""
+    return text if len(text) <= _ENOUGH else text[:_ENOUGH].rsplit(" ", 1)[0]
 
 
 def _one_line(text: str) -> str:

@@ -108,7 +108,7 @@ class CompareView(QWidget):
         earlier = run.answers.get(before, {}) if before is not None else {}
         kept = [answer for answer in told.values() if self._wanted(answer, earlier)]
         self.answers.show_answers(kept, earlier, self._nothing(bool(told)))
-        self._heads[0].setText(f"{run.plan.get('base', 'base') if run.plan else 'base'} goes on")
+        self._heads[0].setText(f"{run.base_name or 'the base'} goes on")
         self._heads[1].setText(f"tuned, step {step:,}" if step else "tuned, step 0")
         right = sum(answer.right for answer in told.values())
         self._panel.set_subtitle(f"{right} of {len(told)} right" if told else "")

@@ -385,11 +385,11 @@ class FinetunePage(PageWidget):
         base = self._desk.workspace.root / str(plan.get("base_folder", ""))
         job = self._desk.jobs.current
         if mine and not state.is_final and job is not None and job.worker is not None:
-            return Both(base, plan["base"], LIVE, "tuned, as it is now")
+            return Both(base, self.run.base_name, LIVE, "tuned, as it is now")
         folder = run.stage_folder(self._index).path
         kept = chosen_checkpoint(folder)
         name = f"tuned, step {step_of(kept):,}" if kept else "tuned, nothing saved yet"
-        return Both(base, plan["base"], kept, name)
+        return Both(base, self.run.base_name, kept, name)
 
     def _state(self, mine: bool) -> RunState:
         """The queue knows first that a run is stopping."""

@@ -34,7 +34,7 @@ class TuningCharts(QWidget):
         self.link.axis = XAxis.STEP
         self.loss = MetricChart(
             "Loss",
-            "nats per assistant’s token",
+            "nats per trained token",
             self.link,
             [Trace(run.loss, "train", TraceStyle.FOCUS), Trace(run.held_out, "held-out", TraceStyle.VALIDATION)],
             smoothing=0.8,  # a fine-tuning has a few hundred steps, and its loss falls at once

@@ -50,6 +50,10 @@ def loss(run: TuningRun, step: float | None = None) -> Inspection:
         facts = run.plan["conversations"]
         rows.append(("tokens of all conversations", f"{facts['tokens']:,}"))
         rows.append(("of them trained", f"{facts['trained_tokens']:,}"))
+        if run.plan.get("text_rows"):
+            rows.append(
+                ("rows of pretraining text", f"{run.plan['text_rows']} of {run.plan['training']['batch_rows']}")
+            )
     late = _check(run, step)
     if late is not None:
         rows.append((f"held-out at step {late.step:,}", exact(late.loss), "warning"))
@@ -57,7 +61,8 @@ def loss(run: TuningRun, step: float | None = None) -> Inspection:
         "Loss of the assistant’s tokens",
         _at(run.loss, place),
         words="How surprised the model was by what the assistant should say. Questions, system text and what tools "
-        "return are read, and never count.",
+        "return are read, and never count. Rows of pretraining text that are mixed in count whole, which lifts this "
+        "line above the held-out one.",
         formula=MASKED_LOSS,
         formula_words="The mask m is 1 for the assistant’s tokens and for the token that ends its turn, else 0.",
         rows=tuple(rows),
@@ -145,7 +150,8 @@ def first_token(run: TuningRun, step: float | None = None) -> Inspection:
         "First token of the answer",
         _at(run.first_token, place),
         words="The probability of the right first token, directly behind the assistant’s mark. It shows when the model "
-        "understands that it is its turn, long before all of the answer is right.",
+        "understands that it is its turn, long before all of the answer is right. "
+        "Where an answer can begin in several ways, it stays well below 100%.",
         formula=r"p_1 = p(a_1 | \text{question})",
         formula_words="The mean over held-out questions.",
         rows=tuple(rows),

@@ -59,7 +59,7 @@ class RunSettings(Panel):
             rows = []
         else:
             self.set_subtitle(_method(plan, self._run.settings))
-            base = ("base", str(plan.get("base", "")), "chosen")
+            base = ("base", self._run.base_name, "chosen")
             rows = [base, *self._costs(plan), *self._data(plan), *_values(plan, self._run.settings, recipe)]
         if rows != self._rows:
             self._rows = rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -118,6 +119,11 @@ class TuningRun:
         return list(self.checks)
 
     @property
+    def base_name(self) -> str:
+        """Of the base, without when its run began."""
+        return _WHEN.sub("", str(self.plan.get("base", ""))) if self.plan else ""
+
+    @property
     def known(self) -> dict[str, Any]:
         """Every setting and every fact of the plan."""
         return {**self.settings, **(self.plan or {})}
@@ -231,6 +237,7 @@ class TuningRun:
         self.notice = event.words
 
 
+_WHEN = re.compile(r"-\d{8}-\d{6}")
 _ALARM_WORDS = {"nan": "not a number", "inf": "infinite", "exploding": "gradients explode", "disk": "disk full"}
 _HANDLERS: dict[type[Event], Any] = {
     TuningCheck: TuningRun._on_check,
