@@ -178,7 +178,8 @@ def test_the_world_of_the_base_is_asked_about_first(desk, workspace, qtbot):
     (run / "recipe.json").write_text("{}")
     stage = run / "1-world"
     stage.mkdir()
-    event = ArtifactReady(kind="corpus", folder=wanted.relative_to(workspace.root).as_posix())
+    told = wanted.relative_to(workspace.root).as_posix()
+    event = ArtifactReady(kind="corpus", folder=told, reused=False, figures={})
     (stage / "events.jsonl").write_text(encode(event) + "\n")
     assert world_of(workspace, run) == wanted
     view = DataView(desk)
