@@ -178,9 +178,25 @@ def test_before_start_there_is_a_base_a_cost_and_a_recipe(page: FinetunePage, qt
 @pytest.mark.parametrize("told", ["done"], indirect=True)
 def test_a_finished_run_can_be_the_base_of_the_next(page: FinetunePage, told: canned.Canned) -> None:
     assert told.folder is not None
-    page.open(told.folder)
+    page.begin_with(told.folder)
     assert page.base is not None and page.base.folder == told.folder
-    assert page.header.start_button.isVisibleTo(page.header.start_button.parentWidget() or page)
+    assert shown(page) == ["Start"]
+    page.open(told.folder)
+    assert shown(page) == []
+
+
+def test_without_a_model_the_recipe_that_makes_one_is_offered(qtbot: QtBot, tmp_path: Path, settings: Settings) -> None:
+    made = canned.build(tmp_path / "bare", "empty")
+    desk = make_desk(settings, made.workspace)
+    desk.open()
+    page = FinetunePage(desk)
+    qtbot.addWidget(page)
+    page.shown()
+    qtbot.waitUntil(lambda: page._stack.currentWidget() is page.no_model, timeout=5000)
+    assert page.no_model.button.text() == "Start first-assistant"
+    assert shown(page) == []
+    page.hidden()
+    desk.close()
 
 
 def test_the_best_checkpoint_is_taken_before_a_later_one(tmp_path: Path) -> None:

@@ -14,6 +14,16 @@ ORDER = 70
 STAGES = ("conversations", "sft")
 SHORTCUT = "Ctrl+7"
 CANNED = "first-assistant"
+# Of `app.preview`, beside those of the canned runs.
+PREVIEWS = {
+    "data": "empty",
+    "template": "empty",
+    "setup": "empty",
+    "lora": "empty",
+    "curves": "done",
+    "answers": "running",
+    "nothing": "first-words:empty",
+}
 
 
 def build(desk: Desk) -> PageWidget:

@@ -52,6 +52,7 @@ class TuningHeader(QObject):
             (self.stop_button, self.stop),
         ):
             button.clicked.connect(wish)
+        self._startable = True
         self.choice.activated.connect(self._on_chosen)
         self.show_state(None, mine=False)
 
@@ -78,13 +79,19 @@ class TuningHeader(QObject):
         self.choice.setEnabled(bool(places))
         self.choice.blockSignals(False)
 
+    def set_startable(self, startable: bool) -> None:
+        """Whether there is anything that Start could begin with."""
+        if startable != self._startable:
+            self._startable = startable
+            self.show_state(None, mine=False)
+
     def show_state(self, state: RunState | None, *, mine: bool) -> None:
         """state: of the run in view, None before one is started. mine: it is the current job, which can be steered."""
         alive = mine and state is not None and not state.is_final
         ending = state in (RunState.STOPPING, RunState.SAVING)
         shown: dict[QWidget, bool] = {
-            self.cost: state is None,
-            self.start_button: state is None,
+            self.cost: state is None and self._startable,
+            self.start_button: state is None and self._startable,
             self.pause_button: alive and state is not RunState.PAUSED,
             self.go_on_button: alive and state is RunState.PAUSED,
             self.stop_button: alive,

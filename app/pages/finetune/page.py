@@ -18,19 +18,24 @@ from app.pages.finetune.compare_ask import Both
 from app.pages.finetune.compare_view import CompareView
 from app.pages.finetune.data_view import DataView
 from app.pages.finetune.header import COMPARE, DATA, RUN, TEMPLATE, TuningHeader
+from app.pages.finetune.nothing_yet import ASSISTANT, no_answers, no_model, show_time
 from app.pages.finetune.run_view import RunView
 from app.pages.finetune.setup_view import SetupView
 from app.pages.finetune.template_view import TemplateView
 from app.pages.finetune.tuning_run import TuningRun
+from app.pages.finetune.view_words import SETUP, STEPS
 from app.widgets.banner_trouble import Remedies, banner_words
 from app.widgets.cost_words import cost_words
+from app.widgets.inspection import Inspection
 from engine.errors import CutawayError
 from engine.events import Event, Resumed, RunState
 from engine.launch.local import RecipeRun
+from engine.launch.recipe import Recipe, load_recipe
 from engine.store.files import read_json
 from engine.store.run_folder import Status
 
 STAGE = "sft"
+NOTHING = 4  # the place behind the four steps
 
 
 class FinetunePage(PageWidget):
@@ -44,6 +49,7 @@ class FinetunePage(PageWidget):
         self.base: Base | None = None
         self._told_base: Path | None = None
         self._on_screen = False
+        self._step = DATA
         self._scale_after_resume = 1.0
         self.header = TuningHeader(self)
         self._data_view: DataView | None = None
@@ -56,7 +62,11 @@ class FinetunePage(PageWidget):
         self._run_stack.addWidget(self.run_view)
         self._run_stack.addWidget(self.setup)
         self._places = (QStackedWidget(), QStackedWidget())
-        for view in (*self._places, self._run_stack, self.compare_view):
+        self._compare_stack = QStackedWidget()
+        self.no_answers, self.no_model = no_answers(), no_model()
+        self._compare_stack.addWidget(self.compare_view)
+        self._compare_stack.addWidget(self.no_answers)
+        for view in (*self._places, self._run_stack, self._compare_stack, self.no_model):
             self._stack.addWidget(view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -83,9 +93,11 @@ class FinetunePage(PageWidget):
         header.stop.connect(desk.jobs.stop)
         header.resume.connect(lambda: self._resume(1.0))
         header.start.connect(self._start)
+        self.no_model.clicked.connect(lambda: self._begin(load_recipe(ASSISTANT)))
+        self.no_answers.clicked.connect(lambda: self.show_step(RUN))
         self.setup.reckoned.connect(self._show_cost)
         for view in (self.run_view, self.compare_view, self.setup):
-            view.inspected.connect(desk.bus.inspect)
+            view.inspected.connect(self._inspect)
 
     def _build_actions(self) -> None:
         """What the command palette reaches."""
@@ -94,6 +106,11 @@ class FinetunePage(PageWidget):
             ("Template and mask", "Alt+2", lambda: self.show_step(TEMPLATE)),
             ("Run of the fine-tuning", "Alt+3", lambda: self.show_step(RUN)),
             ("Compare before and after", "Alt+4", lambda: self.show_step(COMPARE)),
+            ("Start the fine-tuning", "Ctrl+Return", self.header.start_button.click),
+            ("Pause or go on with the fine-tuning", "", self._turn_pause),
+            ("Stop the fine-tuning", "", self.header.stop_button.click),
+            ("Resume the fine-tuning", "", self.header.resume_button.click),
+            ("Save a checkpoint now", "Ctrl+Shift+S", self._desk.jobs.checkpoint),
             ("Play all answers from step 0", "Ctrl+P", self._play),
         ):
             action = QAction(text, self)
@@ -151,9 +168,17 @@ class FinetunePage(PageWidget):
 
     def show_step(self, step: int) -> None:
         """DATA, TEMPLATE, RUN or COMPARE."""
+        self._step = step
         self.header.steps.set_current(step)
-        self._stack.setCurrentIndex(step)
+        self._stack.setCurrentIndex(NOTHING if self._new and not self._bases else step)
         self._shown_view()
+        self._inspect(None)
+
+    def _inspect(self, item: Inspection | None) -> None:
+        """What is pointed at; at rest what the step in view is."""
+        if self._on_screen:
+            rest = SETUP if self._step == RUN and self._new else STEPS[self._step]
+            self._desk.bus.inspect.emit(item or (None if self._stack.currentIndex() == NOTHING else rest))
 
     def begin_with(self, folder: Path) -> None:
         """Another fine-tuning, of the model in this folder."""
@@ -163,20 +188,25 @@ class FinetunePage(PageWidget):
         self._show_state()
 
     def _start(self) -> None:
-        outlook = self.setup.outlook
-        if outlook is None:
-            return
+        if self.setup.outlook is not None:
+            self._begin(self.setup.outlook.recipe)
+
+    def _begin(self, recipe: Recipe) -> None:
         try:
-            run = self._desk.jobs.start(outlook.recipe)
+            run = self._desk.jobs.start(recipe)
         except CutawayError as error:
             self._desk.bus.error.emit(error)
             return
         if any(job.run.folder == run.folder for job in self._desk.jobs.waiting):
-            words = f"{outlook.recipe.name} waits until the run at work is done."
+            words = f"{recipe.name} waits until the run at work is done."
             self._desk.bus.notice.emit("info", words)
         else:
             self._follow(run.folder)
             self.show_step(RUN)
+
+    def _turn_pause(self) -> None:
+        button = self.header.pause_button if self.header.go_on_button.isHidden() else self.header.go_on_button
+        button.click()
 
     def _play(self) -> None:
         self.show_step(COMPARE)
@@ -279,9 +309,24 @@ class FinetunePage(PageWidget):
         shown = (self.base.folder if self.base else None) if self._new else (run.folder if run else None)
         self.header.show_choice(tuned, self._bases, shown, new=self._new)
         self._run_stack.setCurrentWidget(self.setup if self._new else self.run_view)
+        self._compare_stack.setCurrentWidget(self.no_answers if self._new else self.compare_view)
+        self._show_nothing_or_step()
         if self._new:
             self.setup.begin_with(self.base)
             self._tell_base()
+
+    def _show_nothing_or_step(self) -> None:
+        """Without a model there is nothing to set up."""
+        nothing = self._new and not self._bases and self._desk.runs.loaded
+        if nothing and self._stack.currentIndex() != NOTHING:
+            show_time(self.no_model, self._desk.workspace)
+        self.header.steps.setVisible(not nothing)
+        self.header.choice.setVisible(not nothing)
+        self.header.set_startable(not nothing)
+        wanted = NOTHING if nothing else self._step
+        if self._stack.currentIndex() != wanted:
+            self._stack.setCurrentIndex(wanted)
+            self._shown_view()
 
     def _is_mine(self) -> bool:
         """Whether the run in view is the one that the queue steers."""
@@ -332,7 +377,7 @@ class FinetunePage(PageWidget):
     def _tell_base(self) -> None:
         """Only of another base: the conversations are read again for it."""
         folder = self.base.folder if self.base else None
-        if self._on_screen and (self._data_view is None or folder != self._told_base):
+        if self._on_screen and self._bases and (self._data_view is None or folder != self._told_base):
             self._told_base = folder
             self.data_view.show_base(folder)
             self._on_data()

@@ -144,6 +144,11 @@ class SetupForm(QScrollArea):
         self.parts.set_chosen(PARTS)
         self._on_changed()
 
+    def choose_method(self, method: str) -> None:
+        """method: one of METHODS."""
+        self.method.set_current(METHODS.index(method))
+        self._on_changed()
+
     def fit(self, model: ModelConfig) -> None:
         """Another base: it may have no gate, or fewer layers."""
         self._possible = tuple(part for part in PARTS if part != "gate" or model.gated)
