@@ -84,6 +84,9 @@ class RunSummary:
     def is_tuning(self) -> bool:
         return bool(self.planned.method)
 
+    def has_stage(self, title: str) -> bool:
+        return any(stage.title == title for stage in self.stages)
+
     @property
     def page(self) -> str:
         """The page that shows it at length."""
@@ -96,8 +99,9 @@ class RunSummary:
 
     @property
     def share(self) -> float:
-        """Of the planned steps, 0 to 1."""
-        return min(1.0, self.step / self.planned.steps) if self.planned.steps and self.step else 1.0
+        """Of the planned steps, 0 to 1; all of them once a later stage is at work."""
+        here = self.planned.steps and self.step and self.planned.stage == self.stage
+        return min(1.0, self.step / self.planned.steps) if here else 1.0
 
     @property
     def is_live(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from app.canned import build
 from app.item_models.runs import SUMMARY, Column, RunsModel
 from app.jobs.desk import Desk, make_desk
 from app.jobs.settings import Settings
+from app.pages.runs.export_forms import ExportForms
 from app.pages.runs.page import RunsPage
 from engine.events import RunState
 from engine.launch.recipe import Recipe
@@ -181,3 +183,35 @@ def test_the_model_is_one_that_qt_accepts(page: RunsPage, qtmodeltester: object)
     model.show(page.desk.runs.summaries)
     qtmodeltester.check(model)  # type: ignore[attr-defined]
     assert model.index(0, 0).data(SUMMARY).name == "first-words"
+
+
+def test_a_fine_tuning_is_told_and_missed_with_its_base(workspace: Workspace, settings: Settings, qtbot: QtBot) -> None:
+    folder = build(workspace.root, "done", "first-assistant").folder
+    assert folder is not None
+    plan = folder / "2-sft" / "plan.json"
+    base = next(path for path in workspace.run_folders() if path.name.startswith("first-words-2"))
+    told = json.loads(plan.read_text())
+    stands = (base / "4-pretrain" / "checkpoints" / "step-000600").relative_to(workspace.root).as_posix()
+    plan.write_text(json.dumps({**told, "method": "lora", "lora": {"rank": 8}, "base_folder": stands}))
+    desk = make_desk(settings, workspace)
+    desk.open()
+    page = RunsPage(desk)
+    qtbot.addWidget(page)
+    page.shown()
+    qtbot.waitUntil(lambda: page.table.shown_count() == 8)
+    model = page.table.model()
+    row = names(page).index("first-assistant")
+    assert model.index(row, Column.RESULT).data() == "93%"
+    assert "LoRA, rank 8" in model.index(row, 0).data(Qt.ItemDataRole.ToolTipRole)
+    heard: list[str] = []
+    desk.bus.undo.connect(lambda words, _: heard.append(words))
+    page.trash.delete([next(run for run in desk.runs.summaries if run.folder == base)])
+    assert heard == ["first-words was deleted. The adapter of first-assistant cannot be used without it."]
+    page.trash.take_back()
+    assert base.is_dir()
+    forms = ExportForms(1000, adapter=True)
+    qtbot.addWidget(forms)
+    assert forms.adapter is not None
+    forms.adapter.setChecked(True)
+    assert forms.kind == "adapter" and ExportForms(1000).adapter is None
+    desk.close()

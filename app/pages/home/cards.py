@@ -159,6 +159,8 @@ class PretrainCard(RoadCard):
             if model
             else ""
         )
+        if stage is not None and stage.reused:
+            return CardWords(subtitle, "", f"{stage.step:,}", "steps, done by another run", self._time(scene))
         if stage is None or math.isnan(stage.track.smooth):
             foot = self._time(scene) if stage is None else "warming up: the first step comes"
             return CardWords(subtitle, "", f"{total:,}", "steps to learn", foot)

@@ -115,7 +115,7 @@ def _row(candidate: Candidate, token: TextToken | None) -> BarRow:
 
 def origin(token: TextToken) -> str:
     if token.drawn is None:
-        return "in your text"
+        return "of the template" if token.is_special else "in your text"
     if token.drawn.seed is None:
         return "chosen by you"
     return "the best, always" if token.drawn.temperature == 0 else f"drawn with seed {token.drawn.seed}"

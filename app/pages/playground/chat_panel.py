@@ -13,7 +13,7 @@ from app.pages.playground.conversation_view import ConversationView
 from app.pages.playground.dialogue import Dialogue
 from app.pages.playground.doubt_strip import DoubtStrip
 from app.pages.playground.suggestions import Suggestions
-from app.pages.playground.token_colours import TokenColours, told
+from app.pages.playground.token_colours import TokenColours, adapter_words, told
 from app.widgets.buttons import Button, ToolButton
 from app.widgets.panel import Panel
 from app.widgets.token_view import TokenView
@@ -140,6 +140,7 @@ class ChatPanel(Panel):
 
     def _update(self) -> None:
         dialogue = self._dialogue
+        self.set_subtitle(adapter_words(dialogue))
         self.sent.set_streaming(dialogue.writing)
         self.new.setEnabled(any(turn.role != "system" for turn in dialogue.turns))
         self.undo.setEnabled(dialogue.can_undo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _SUGGESTIONS = 3
 _LONGEST_SUGGESTION = 60
+_LOOKED_THROUGH = 300
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,15 @@ def suggest_questions(run: Path) -> Query:
     """Yields three questions that nobody asked while the run's model was fine-tuned, as a tuple of texts."""
 
     def query(side: EngineSide) -> Iterator[object]:
-        from engine.corpus.conversations.stored import read_stored
+        from engine.corpus.conversations.stored import iter_stored
         from engine.events import ArtifactReady
         from engine.launch.local import RecipeRun
 
         for stage in RecipeRun.open(side.workspace, run).stage_folders():
             for event in stage.all_events():
                 if isinstance(event, ArtifactReady) and event.kind == "conversations":
-                    held_out = read_stored(side.workspace.root / event.folder, "held_out")
-                    yield _spread([conversation.messages[-2].content for conversation in held_out])
+                    held_out = islice(iter_stored(side.workspace.root / event.folder, "held_out"), _LOOKED_THROUGH)
+                    yield _spread([item.content for found in held_out for item in found.question[-1:]])
                     return
         yield ()
 

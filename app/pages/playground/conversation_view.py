@@ -184,8 +184,6 @@ class _Border(QWidget):
         self.hide()
 
     def tell(self, count: int, context: int) -> None:
-        turns = f"{count} turn{'' if count == 1 else 's'} above {'is' if count == 1 else 'are'}"
-        self._words.setText(
-            f"{turns} out of view: the model sees {context:,} tokens, so the oldest question leaves first"
-        )
+        turns = f"{count} turn{'' if count == 1 else 's'}"
+        self._words.setText(f"{turns} above left the view of {context:,} tokens: the oldest question goes first")
         self.setAccessibleName(self._words.text())

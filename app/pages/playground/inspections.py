@@ -80,6 +80,8 @@ def _words(token: TextToken | None, distribution: Distribution, sampling: Sampli
     share = percent(distribution.candidates[0].before)
     if token is None:
         return f"The model expects `{best}` most, with {share}. {_what_settings_do(sampling)}"
+    if token.drawn is None and token.is_special:
+        return f"The chat template writes this; nothing that one says becomes it. Expected was `{best}`, with {share}."
     if token.drawn is None:
         if token.token_id == distribution.candidates[0].token_id:
             return f"You typed this, and the model would have too: it gave it {share}."

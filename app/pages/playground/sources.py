@@ -11,6 +11,8 @@ from pathlib import Path
 from app.jobs.job_queue import Job
 from app.jobs.query import LIVE, Source
 from app.jobs.run_summary import RunSummary, began_words
+from engine.errors import CutawayError
+from engine.store.files import read_json
 
 _CHECKPOINTS_A_RUN = 20
 
@@ -46,18 +48,34 @@ def list_sources(
     stored = []
     for summary in summaries:
         when = f", {began_words(summary.began, now)}" if names[summary.name] > 1 else ""
-        for folder in checkpoint_folders(summary.folder):
+        folders, best = checkpoint_folders(summary.folder), best_of(summary.folder)
+        for folder in folders:
             step = int(folder.name.removeprefix("step-"))
-            stored.append(ModelSource(summary.name, f"step {step:,}{when}", folder, summary.folder))
+            tuned = folder.parents[1] == folders[0].parents[1]
+            which = ", best" if folder == best else "" if tuned else ", before fine-tuning"
+            stored.append(ModelSource(summary.name, f"step {step:,}{which}{when}", folder, summary.folder))
     opened = [ModelSource(folder.name.rpartition("-")[0], "imported", folder, folder) for folder in imported]
     return live + stored + opened
 
 
 def checkpoint_folders(run: Path) -> list[Path]:
-    """The complete ones of a run, newest first."""
+    """The complete ones of a run, newest first; of a fine-tuning the best one so far before them."""
     found = [path.parent for path in run.glob("*/checkpoints/step-*/manifest.json")]
     numbered = [folder for folder in found if folder.name.removeprefix("step-").isdigit()]
-    return sorted(numbered, key=lambda folder: (folder.parents[1].name, folder.name), reverse=True)[:_CHECKPOINTS_A_RUN]
+    found = sorted(numbered, key=lambda folder: (folder.parents[1].name, folder.name), reverse=True)
+    best = best_of(run)
+    return sorted(found, key=lambda folder: folder != best)[:_CHECKPOINTS_A_RUN]
+
+
+def best_of(run: Path) -> Path | None:
+    """The checkpoint that fine-tuning found to be the best, so far; None for a run that has none."""
+    for told in sorted(run.glob("*/best.json"), reverse=True):
+        try:
+            found = told.parent / "checkpoints" / str(read_json(told)["checkpoint"])
+        except (CutawayError, KeyError, TypeError):
+            return None  # being written at this moment
+        return found if (found / "manifest.json").is_file() else None
+    return None
 
 
 def choose(sources: Sequence[ModelSource], wanted: ModelSource | None) -> ModelSource | None:

@@ -12,7 +12,7 @@ from app.pages.playground.doubt_strip import DoubtStrip
 from app.pages.playground.session import Session
 from app.pages.playground.suggestions import Suggestions
 from app.pages.playground.text_area import LINE, TextArea
-from app.pages.playground.token_colours import TokenColours, told
+from app.pages.playground.token_colours import TokenColours, adapter_words, told
 from app.widgets.buttons import Button
 from app.widgets.label import Label
 from app.widgets.panel import Panel
@@ -149,6 +149,7 @@ class TextPanel(Panel):
 
     def _update(self) -> None:
         session = self._session
+        self.set_subtitle(adapter_words(session))
         self.area.view.set_streaming(session.writing)
         self._seed.setText(f"seed {session.sampling.seed}")
         self.new.setEnabled(bool(session.text))

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.pages.playground.candidates_panel import percent
 from app.pages.playground.legend import ScaleLegend
+from app.pages.playground.session import Session
 from app.pages.playground.text import TextToken
 from app.theme.type import M
 from app.widgets.combo import Combo
@@ -84,6 +85,12 @@ class TokenColours(QWidget):
     def _choose(self) -> None:
         self.show_scale()
         self.changed.emit()
+
+
+def adapter_words(session: Session) -> str:
+    """Beside the title: who answers, when a model's adapter is switched off."""
+    off = session.facts is not None and session.facts.adapter and not session.adapter
+    return "adapter off, the base answers" if off else ""
 
 
 def told(token: TextToken) -> str:

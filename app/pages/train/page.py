@@ -257,7 +257,8 @@ class TrainPage(PageWidget):
 
     def _list_runs(self) -> None:
         run = self._desk.feed.run if self._stack.currentWidget() is self.view else None
-        self.header.show_runs(self._desk.runs.summaries, run.folder if run else None)
+        trained = [summary for summary in self._desk.runs.summaries if summary.has_stage("Pretrain")]
+        self.header.show_runs(trained, run.folder if run else None)
 
     def _is_mine(self) -> bool:
         """Whether the run in view is the one that the queue steers."""

@@ -10,6 +10,7 @@ from app.jobs.pace import Pace
 from app.widgets.metric_chart_link import Mark, MarkKind
 from app.widgets.metric_series import MetricSeries, XAxis
 from engine.events import (
+    ArtifactReady,
     CheckpointSaved,
     Compiled,
     Compiling,
@@ -254,6 +255,10 @@ class TrainRun:
         if event.level == "warning":
             self.notice = event.text
 
+    def _on_ready(self, event: ArtifactReady) -> None:
+        if event.reused:
+            self.notice = "This very model was trained before, by another run, and is used again: nothing was computed."
+
     def _on_compiling(self, event: Compiling) -> None:
         self.notice = event.words
 
@@ -273,6 +278,7 @@ _HANDLERS: dict[type[Event], Any] = {
     Failed: TrainRun._on_failed,
     TextSample: TrainRun._on_sample,
     Notice: TrainRun._on_notice,
+    ArtifactReady: TrainRun._on_ready,
     ProcessesMeasured: TrainRun._on_shared,
     Compiling: TrainRun._on_compiling,
     Compiled: TrainRun._on_compiled,
