@@ -47,6 +47,13 @@ def standing_corpus(folder: Path) -> Artifact | None:
 
 def iter_texts(artifact: Artifact) -> Iterator[str]:
     """The documents of a corpus in order, streamed."""
+    for text, _ in iter_documents(artifact):
+        yield text
+
+
+def iter_documents(artifact: Artifact) -> Iterator[tuple[str, str]]:
+    """Text and source of every document of a corpus in order, streamed."""
     with artifact.file(DOCUMENTS).open("rb") as stream:
         for line in stream:
-            yield json.loads(line)["text"]
+            found = json.loads(line)
+            yield found["text"], found["source"]

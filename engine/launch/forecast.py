@@ -108,5 +108,5 @@ def _vocabulary(recipe: Recipe) -> int:
     for spec in recipe.stages:
         if spec.name == "train_tokenizer":
             settings = spec.config.model_dump()
-            return int(settings["vocab_size"]) if settings.get("kind") == "bpe" else _BYTE_KINDS_VOCABULARY
+            return int(settings["vocab_size"]) if settings.get("kind") in ("bpe", "unigram") else _BYTE_KINDS_VOCABULARY
     return _BYTE_KINDS_VOCABULARY

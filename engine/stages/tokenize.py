@@ -85,7 +85,8 @@ def _warn_of_seen_text(config: Config, source: Artifact) -> Iterator[Event]:
     """A tokenizer that learned from held-out text makes validation look a little better than it is."""
     learned = source.manifest.config
     unseen = float(learned.get("validation_share", 0.0))
-    if config.split == "document_hash" and learned.get("kind") == "bpe" and unseen < config.validation_share:
+    learns = learned.get("kind") in ("bpe", "unigram")
+    if config.split == "document_hash" and learns and unseen < config.validation_share:
         text = (
             f"The tokenizer held out {unseen:.0%} of the documents and this stage {config.validation_share:.0%}: "
             "it has seen some of the validation text."

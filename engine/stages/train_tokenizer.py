@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from engine.errors import CutawayError
 from engine.events import ArtifactReady, Event, MergeLearned, Notice, Tick
@@ -16,17 +16,21 @@ from engine.tokenizer.training_text import TrainingText
 
 TITLE = "Tokenizer"
 OUTPUT = "tokenizer"
+LEARNED_KINDS = ("bpe", "unigram")
 _SHOWN_MERGES = 60
 _SAMPLE_BYTES = 500_000
 
 
 class Config(StageConfig):
-    kind: Literal["bpe", "byte", "character"] = dial(
-        "bpe", "bpe learns frequent pieces of words; byte and character take every byte or letter as a token."
+    kind: Literal["bpe", "unigram", "byte", "character"] = dial(
+        "bpe",
+        "bpe joins frequent neighbours, unigram keeps the likeliest pieces of words; byte and character take every "
+        "byte or letter as a token.",
     )
     vocab_size: int = dial(
         4096,
-        "How many tokens there are: 256 bytes, the end of a document, and learned pieces. Only bpe looks at it.",
+        "How many tokens there are: 256 bytes, the end of a document, and learned pieces. Byte and character do not "
+        "look at it.",
         unit="tokens",
         ge=257,
         le=1_000_000,
@@ -37,10 +41,30 @@ class Config(StageConfig):
     megabytes: float = dial(
         500.0, "Learn from an even sample of this size when the corpus is larger.", unit="MB", gt=0.0, le=100_000.0
     )
+    pattern: str = dial(
+        "gpt4",
+        "What cuts text into words, over whose borders no token reaches: gpt4, gpt2, llama3 (which took GPT-4's), or a "
+        "regular expression.",
+        min_length=1,
+        max_length=5000,
+    )
+    min_frequency: int = dial(
+        2, "How often two neighbours must stand together to become one. Only bpe looks at it.", unit="times", ge=1
+    )
+    document_cap: int = dial(
+        0, "How much of each document counts, from its beginning; 0 for all of it.", unit="characters", ge=0
+    )
+    balance: float = dial(
+        0.0,
+        "0 takes the corpus as it is; 1 gives every source and every script the same share, however small it is.",
+        ge=0.0,
+        le=1.0,
+    )
 
 
 def run(config: Config, context: Context) -> Iterator[Event]:
-    """Yields Progress, then a readable choice of the merges, then ArtifactReady. Keeps nothing when it is stopped.
+    """Yields Progress, then a readable choice of the merges with the compression up to there, then ArtifactReady.
+    Keeps nothing when it is stopped.
 
     A vocabulary larger than the text can give ends smaller, with a Notice. Raises CutawayError for an empty corpus.
     """
@@ -52,7 +76,7 @@ def run(config: Config, context: Context) -> Iterator[Event]:
 
 
 def _work(config: Config, context: Context) -> Generator[Event, None, None]:
-    settings, parents = config.model_dump(mode="json"), context.parent_hashes("corpus")
+    settings, parents = _settings(config), context.parent_hashes("corpus")
     folder = context.workspace.artifact_folder(OUTPUT, context.name, "train_tokenizer", settings, parents)
     standing = _standing(folder)
     tokenizer = standing or (yield from _learn(config, context))
@@ -62,9 +86,17 @@ def _work(config: Config, context: Context) -> Generator[Event, None, None]:
             save_tokenizer(tokenizer, draft.folder)
             counts = {"vocab_size": tokenizer.vocab_size, "bytes_per_token": round(ratio, 4)}
             draft.figures = {"kind": tokenizer.kind, **counts}
-    yield from _tell_merges(tokenizer)
+    yield from _tell_learned(tokenizer, config, context)
     figures = open_artifact(folder, OUTPUT).manifest.figures
     yield ArtifactReady(kind=OUTPUT, folder=context.relative(folder), reused=standing is not None, figures=figures)
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """What decides the tokenizer. Left out where they say what was the only way once: such work keeps its folder."""
+    plain = Config()
+    later = ("pattern", "min_frequency", "document_cap", "balance")
+    unchanged = {name for name in later if getattr(config, name) == getattr(plain, name)}
+    return config.model_dump(mode="json", exclude=unchanged)
 
 
 def _standing(folder: Path) -> Tokenizer | None:
@@ -80,11 +112,14 @@ def _standing(folder: Path) -> Tokenizer | None:
 
 def _learn(config: Config, context: Context) -> Generator[Event, None, Tokenizer]:
     texts = yield from _training_text(config, context)
-    tokenizer: Tokenizer = yield from KINDS.load(config.kind).learn(texts, config.vocab_size)
-    if config.kind == "bpe" and tokenizer.vocab_size < config.vocab_size:
+    learn = KINDS.load(config.kind).learn
+    tokenizer: Tokenizer = yield from learn(texts, config.vocab_size, config.pattern, config.min_frequency)
+    if config.kind in LEARNED_KINDS and tokenizer.vocab_size < config.vocab_size:
+        why = "no other pair of pieces occurs" if config.kind == "bpe" else "no other piece of a word occurs"
+        often = {1: "at all", 2: "twice"}.get(config.min_frequency, f"{config.min_frequency:,} times")
         yield Notice(
             text=f"The text gives {tokenizer.vocab_size:,} tokens, not {config.vocab_size:,}: "
-            "no other pair of pieces occurs twice. The vocabulary is that large.",
+            f"{why} {often if config.kind == 'bpe' else 'twice'}. The vocabulary is that large.",
             level="warning",
         )
     return tokenizer
@@ -96,10 +131,11 @@ def _training_text(config: Config, context: Context) -> Generator[Event, None, T
     held_out = config.validation_share
     size = float(corpus.manifest.figures.get("bytes", 0))
     sample = min(1.0, config.megabytes * 1e6 / max(size, 1.0))
-    texts = TrainingText(str(corpus.folder), held_out, 1.0 if sample == 1.0 else held_out + sample * (1.0 - held_out))
+    most = 1.0 if sample == 1.0 else held_out + sample * (1.0 - held_out)
+    texts = TrainingText(str(corpus.folder), held_out, most, config.document_cap, config.balance)
     if (yield from _has_text(texts)):
         return texts
-    everything = TrainingText(str(corpus.folder))
+    everything = TrainingText(str(corpus.folder), cap=config.document_cap, balance=config.balance)
     if not (yield from _has_text(everything)):
         raise CutawayError(
             "There is no text to learn a tokenizer from.", "The corpus is empty.", "Add documents to the corpus."
@@ -136,7 +172,19 @@ def _bytes_per_token(tokenizer: Tokenizer, config: Config, context: Context) -> 
     return size / tokens
 
 
-def _tell_merges(tokenizer: Tokenizer) -> Iterator[Event]:
+def _tell_learned(tokenizer: Tokenizer, config: Config, context: Context) -> Generator[Event, None, None]:
+    """Merges and the compression that a vocabulary up to there has, in the order in which they were learned."""
+    from engine.tokenizer.compression import curve
+
+    folder = str(context.parent("corpus").folder)
+    texts = TrainingText(folder, config.validation_share)
+    if not (yield from _has_text(texts)):
+        texts = TrainingText(folder)
+    measured = yield from curve(tokenizer, texts)
+    yield from sorted([*_merges(tokenizer), *measured], key=lambda event: event.step)
+
+
+def _merges(tokenizer: Tokenizer) -> Iterator[MergeLearned]:
     """Up to 60 merges over all ranks, in order: of each stretch of ranks the one that makes the longest word."""
     from engine.tokenizer.kinds.bpe import BpeTokenizer
 

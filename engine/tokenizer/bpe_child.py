@@ -1,9 +1,9 @@
-"""The process that learns merges: `python -m engine.tokenizer.bpe_child`.
+"""The process that learns merges, or the pieces of a Unigram model: `python -m engine.tokenizer.bpe_child`.
 
-stdin: one line of JSON, {"corpus", "begin", "end", "vocab_size", "pattern"}; it then stays open, and its end ends this
-process, so that no orphan survives its parent. stderr: lines of JSON; {"stage", "current", "total"} while it works,
-of which most come from the `tokenizers` library itself, then {"merges": [[left, right], ...]}, or
-{"error": [what, why, remedy]}.
+stdin: one line of JSON, {"kind", "text": fields of TrainingText, "vocab_size", "pattern", "min_frequency"}; it then
+stays open, and its end ends this process, so that no orphan survives its parent. stderr: lines of JSON; {"stage",
+"current", "total"} while it works, of which most come from the `tokenizers` library itself, then {"learned": [[left,
+right], ...]}, for Unigram [[piece, score], ...], or {"error": [what, why, remedy]}.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from engine.errors import CutawayError
 from engine.tokenizer.byte_alphabet import characters
 from engine.tokenizer.training_text import TrainingText
+from engine.tokenizer.unigram_pieces import NEEDED, choose, steady
 
 READING = "Read documents"
+COUNTING = "Count characters"
+PRUNING = "Prune pieces"
 _TELL_SECONDS = 0.1
 _PIECE_CHARACTERS = 2**16
 # A run of letters or signs beyond this is no word. Its beginning is enough to learn from; all of it, in a text of
@@ -36,7 +39,8 @@ def main() -> int:
     job = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        _tell({"merges": _learn(job)})
+        learn = _learn_pieces if job["kind"] == "unigram" else _learn_merges
+        _tell({"learned": learn(job, TrainingText(**job["text"]))})
     except CutawayError as error:
         _tell({"error": [error.what, error.why, error.remedy]})
         return 1
@@ -48,7 +52,7 @@ def _end_with_parent() -> None:
     os._exit(3)
 
 
-def _learn(job: dict[str, Any]) -> list[list[str]]:
+def _learn_merges(job: dict[str, Any], texts: TrainingText) -> list[list[str]]:
     library: Any = Tokenizer(models.BPE())
     library.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -58,26 +62,42 @@ def _learn(job: dict[str, Any]) -> list[list[str]]:
     )
     trainer = trainers.BpeTrainer(
         vocab_size=job["vocab_size"] - 1,  # `<|end|>` is the one that is not learned
-        min_frequency=2,  # a pair that occurs once says nothing about other text
+        min_frequency=job["min_frequency"],
         initial_alphabet=list(characters()),
         show_progress=True,
         progress_format="json",
     )
-    texts = TrainingText(job["corpus"], job["begin"], job["end"])
     library.train_from_iterator(_reading(texts), trainer)
     merges: list[list[str]] = json.loads(library.to_str())["model"]["merges"]
     return merges
 
 
-def _reading(texts: TrainingText) -> Iterator[str]:
+def _learn_pieces(job: dict[str, Any], texts: TrainingText) -> list[tuple[str, float]]:
+    known = choose(_reading(texts, COUNTING), job["vocab_size"])
+    library: Any = Tokenizer(models.Unigram())
+    library.pre_tokenizer = pre_tokenizers.Split(Regex(job["pattern"]), "isolated")
+    trainer = trainers.UnigramTrainer(
+        vocab_size=job["vocab_size"] - 257, initial_alphabet=list(NEEDED), show_progress=False
+    )
+    library.train_from_iterator(_telling(known.parts(_reading(texts))), trainer)
+    return steady(json.loads(library.to_str())["model"]["vocab"])
+
+
+def _telling(texts: Iterator[str]) -> Iterator[str]:
+    """The same texts, and at their end the word that learning begins: the library tells nothing itself."""
+    yield from texts
+    _tell({"stage": PRUNING, "current": 0, "total": 0})
+
+
+def _reading(texts: TrainingText, stage: str = READING) -> Iterator[str]:
     """The texts in pieces, telling every 0.1 s how many were read."""
-    told = 0.0
+    told, total = 0.0, texts.documents
     for count, text in enumerate(texts, start=1):
         for start in range(0, len(text), _PIECE_CHARACTERS):
             yield _without_long_runs(text[start : start + _PIECE_CHARACTERS])
         if time.monotonic() - told >= _TELL_SECONDS:
             told = time.monotonic()
-            _tell({"stage": READING, "current": count, "total": 0})
+            _tell({"stage": stage, "current": count, "total": max(count, total) if total else 0})
 
 
 def _without_long_runs(text: str) -> str:

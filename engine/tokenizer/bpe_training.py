@@ -1,4 +1,4 @@
-"""Watches the process that learns merges, and ends it when asked.
+"""Watches the process that learns merges or pieces, and ends it when asked.
 
 The `tokenizers` library can neither be watched nor cancelled from Python: in a process of its own it can be both.
 """
@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from engine.errors import CutawayError
 from engine.events import Event, Progress, Tick
-from engine.tokenizer.bpe_child import READING
+from engine.tokenizer.bpe_child import COUNTING, PRUNING, READING
 from engine.tokenizer.training_text import TrainingText
 
 _WAIT_SECONDS = 0.05
@@ -32,18 +32,37 @@ else:
     _NO_WINDOW, _OWN_GROUP = 0, 0
 _WORDS = {
     READING: ("documents", "Reading the text"),
+    COUNTING: ("documents", "Counting characters"),
+    PRUNING: ("pieces", "Choosing pieces"),
     "Tokenize words": ("words", "Spelling words in bytes"),
     "Count pairs": ("words", "Counting pairs"),
     "Compute merges": ("merges", "Learning merges"),
 }
 
 
-def train(texts: TrainingText, vocab_size: int, pattern: str) -> Generator[Event, None, list[list[str]]]:
+def train(
+    texts: TrainingText, vocab_size: int, pattern: str, min_frequency: int = 2
+) -> Generator[Event, None, list[list[str]]]:
     """Merges in rank order, in the byte alphabet. Yields ten times a second; closing it ends the process at once.
 
     Raises CutawayError when the process fails, with what it printed as details.
     """
-    job = {**dataclasses.asdict(texts), "vocab_size": vocab_size, "pattern": pattern}
+    job = {"kind": "bpe", "vocab_size": vocab_size, "pattern": pattern, "min_frequency": min_frequency}
+    merges: list[list[str]] = yield from _work(texts, job)
+    return merges
+
+
+def train_unigram(
+    texts: TrainingText, vocab_size: int, pattern: str
+) -> Generator[Event, None, list[tuple[str, float]]]:
+    """Pieces with their log-probabilities, the likeliest first; otherwise as `train`."""
+    job = {"kind": "unigram", "vocab_size": vocab_size, "pattern": pattern}
+    pieces = yield from _work(texts, job)
+    return [(piece, score) for piece, score in pieces]
+
+
+def _work(texts: TrainingText, settings: dict[str, Any]) -> Generator[Event, None, list[Any]]:
+    job, vocab_size = {**settings, "text": dataclasses.asdict(texts)}, settings["vocab_size"]
     process = _start()
     assert process.stdin is not None and process.stderr is not None
     lines: queue.Queue[str | None] = queue.Queue()
@@ -79,7 +98,7 @@ def _start() -> subprocess.Popen[str]:
     except OSError as error:
         raise CutawayError(
             "The tokenizer could not be trained.",
-            f"The process that learns the merges could not be started: {error.strerror or error}.",
+            f"The process that learns could not be started: {error.strerror or error}.",
             "Close other programs, then try again.",
         ) from error
 
@@ -90,7 +109,7 @@ def _read(stream: IO[str], lines: queue.Queue[str | None]) -> None:
     lines.put(None)
 
 
-def _follow(lines: queue.Queue[str | None], vocab_size: int) -> Generator[Event, None, list[list[str]]]:
+def _follow(lines: queue.Queue[str | None], vocab_size: int) -> Generator[Event, None, list[Any]]:
     """The beginning of each phase at once, then the newest progress or a tick ten times a second, and the last."""
     kept: list[str] = []
     newest: Progress | None = None
@@ -102,11 +121,11 @@ def _follow(lines: queue.Queue[str | None], vocab_size: int) -> Generator[Event,
         fact = _parse(line)
         if "error" in fact:
             raise CutawayError(*fact["error"])
-        if "merges" in fact:
+        if "learned" in fact:
             if newest:
                 yield newest
-            merges: list[list[str]] = fact["merges"]
-            return merges
+            learned: list[Any] = fact["learned"]
+            return learned
         if fact:
             newest = _progress(fact, vocab_size - 257)
         elif line:
@@ -147,7 +166,7 @@ def _progress(fact: dict[str, Any], most_merges: int) -> Progress:
 def _failed(printed: list[str]) -> CutawayError:
     return CutawayError(
         "The tokenizer could not be trained.",
-        "The process that learns the merges ended before it was done; most often memory ran out.",
+        "The process that learns ended before it was done; most often memory ran out.",
         "Close other programs or learn from less text, then try again.",
         "".join(printed),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from operator import itemgetter
@@ -51,6 +52,12 @@ def replay_token(tokenizer: Tokenizer, token_id: int) -> list[MergeStep]:
     if not isinstance(tokenizer, BpeTokenizer):
         return []
     return _replay_word(tokenizer.token_bytes(token_id), 0, _ranks(tokenizer), tokenizer)
+
+
+def word_replayer(tokenizer: BpeTokenizer) -> Callable[[bytes], list[MergeStep]]:
+    """The merges of one word after another, as `encode` applies them; places count from the word's start."""
+    ranks = _ranks(tokenizer)
+    return lambda word: _replay_word(word, 0, ranks, tokenizer)
 
 
 def _ranks(tokenizer: BpeTokenizer) -> dict[Pair, int]:

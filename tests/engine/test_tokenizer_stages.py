@@ -19,12 +19,13 @@ from engine.corpus.document import Document
 from engine.corpus.split import is_validation, split_tail
 from engine.corpus.stored import CorpusWriter
 from engine.errors import CutawayError
-from engine.events import ArtifactReady, Event, MergeLearned, Notice, Progress
+from engine.events import ArtifactReady, CompressionMeasured, Event, MergeLearned, Notice, Progress
 from engine.pipeline.stage import Context
 from engine.stages import tokenize, train_tokenizer
 from engine.store.artifact import making_artifact, open_artifact
 from engine.store.run_folder import RunFolder
 from engine.store.workspace import Workspace
+from engine.tokenizer.kinds.bpe import BpeTokenizer
 from engine.tokenizer.tokenizer import load_tokenizer
 from engine.tokenizer.training_text import TrainingText
 
@@ -119,6 +120,97 @@ def test_the_tokenizer_never_sees_held_out_documents(make_context: MakeContext) 
     tokens = load_tokenizer(context.parent("tokenizer").folder)
     assert any("zqxj" in tokens.token_text(token) for token in range(tokens.vocab_size))
     assert any(isinstance(event, Notice) and "has seen" in event.text for event in _tokenize(context))
+
+
+def test_settings_of_before_keep_their_folder_and_their_hash(make_context: MakeContext) -> None:
+    """As they were written before there were patterns, caps and a balance."""
+    context = make_context(DOCUMENTS)
+    _train(context, vocab_size=300)
+    written = context.parent("tokenizer").manifest
+    assert set(written.config) == {"kind", "vocab_size", "validation_share", "megabytes"}
+    assert (
+        context.parent("tokenizer").folder.name
+        == context.workspace.artifact_folder(
+            "tokenizer", "boats", "train_tokenizer", written.config, context.parent_hashes("corpus")
+        ).name
+    )
+    _train(context, vocab_size=300, pattern="gpt2", document_cap=50)
+    assert context.parent("tokenizer").manifest.config["pattern"] == "gpt2"
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "byte", "character"])
+def test_compression_is_measured_as_the_vocabulary_grows(make_context: MakeContext, kind: str) -> None:
+    context = make_context(DOCUMENTS)
+    measured = [one for one in _train(context, kind=kind, vocab_size=330) if isinstance(one, CompressionMeasured)]
+    tokenizer = load_tokenizer(context.parent("tokenizer").folder)
+    sample = "".join(text for text in DOCUMENTS if not is_validation(text, 0.05))[:100_000]
+    assert measured[-1].vocab_size == tokenizer.vocab_size
+    whole = len(sample.encode()) / len(tokenizer.encode(sample))
+    assert measured[-1].bytes_per_token == pytest.approx(whole, rel=1e-3)
+    sizes, ratios = [one.vocab_size for one in measured], [one.bytes_per_token for one in measured]
+    assert sizes == sorted(set(sizes)) and ratios == sorted(ratios)
+    if isinstance(tokenizer, BpeTokenizer):
+        assert measured[0].bytes_per_token == 1.0 and len(measured) > 10
+        for one in measured[:: len(measured) // 4]:
+            shorter = BpeTokenizer(tokenizer.merges[: one.step])
+            assert one.bytes_per_token == pytest.approx(
+                len(sample.encode()) / sum(len(shorter.encode(text)) for text in [sample]), rel=1e-3
+            )
+
+
+@pytest.mark.parametrize("kind", ["unigram", "character"])
+def test_no_kind_sees_held_out_documents(make_context: MakeContext, kind: str) -> None:
+    secret = next(text for text in (f"жщ{n} " * 50 for n in range(1000)) if is_validation(text, 0.05))
+    context = make_context([*DOCUMENTS, secret])
+    _train(context, kind=kind, vocab_size=500)
+    tokenizer = load_tokenizer(context.parent("tokenizer").folder)
+    assert not any("ж" in tokenizer.token_text(token) for token in range(tokenizer.vocab_size))
+
+
+def test_a_cap_leaves_the_rest_of_a_document_out(make_context: MakeContext) -> None:
+    texts = [f"beginning number {n} " * 3 + "zqxj" * 20 for n in range(50)]
+    context = make_context(texts)
+    _train(context, vocab_size=400, document_cap=40)
+    tokenizer = load_tokenizer(context.parent("tokenizer").folder)
+    assert not any("zq" in tokenizer.token_text(token) for token in range(256, tokenizer.vocab_size))
+
+
+def test_a_pair_below_the_minimum_frequency_is_not_joined(make_context: MakeContext) -> None:
+    context = make_context(DOCUMENTS)
+    _train(context, vocab_size=2000, min_frequency=50)
+    few = context.parent("tokenizer").manifest.figures["vocab_size"]
+    _train(context, vocab_size=2000)
+    assert few < context.parent("tokenizer").manifest.figures["vocab_size"]
+
+
+def test_balance_gives_a_small_script_its_share(make_context: MakeContext) -> None:
+    texts = [*DOCUMENTS, *(f"Мария {n} рисует корабль под номером {n}. " for n in range(30))]
+    context = make_context(texts)
+
+    def cyrillic(balance: float) -> int:
+        _train(context, vocab_size=420, balance=balance)
+        tokenizer = load_tokenizer(context.parent("tokenizer").folder)
+        return sum("\u0400" <= max(tokenizer.token_text(token), default="") <= "\u04ff" for token in range(420))
+
+    assert cyrillic(1.0) > cyrillic(0.0)
+    plain = TrainingText(str(context.parent("corpus").folder))
+    even = list(TrainingText(plain.corpus, balance=1.0))
+    sizes = [sum(len(text) for text in even if ("М" in text) == own) for own in (True, False)]
+    assert 0.8 < sizes[0] / sizes[1] < 1.25
+    assert list(plain) == texts
+
+
+def test_a_pattern_that_goes_astray_is_refused_before_anything_is_learned(make_context: MakeContext) -> None:
+    with pytest.raises(CutawayError, match="expression that cuts"):
+        _train(make_context(DOCUMENTS), pattern=r"(a+)+$")
+
+
+def test_a_corpus_of_one_repeated_character(make_context: MakeContext) -> None:
+    context = make_context(["a" * 3000, "a" * 2000, "a" * 500])
+    for kind in ("bpe", "unigram", "character"):
+        _train(context, kind=kind, vocab_size=320, validation_share=0.0)
+        tokenizer = load_tokenizer(context.parent("tokenizer").folder)
+        assert tokenizer.decode(tokenizer.encode("aaab")) == "aaab"
 
 
 def test_a_vocabulary_larger_than_the_text_can_give_is_told(make_context: MakeContext) -> None:

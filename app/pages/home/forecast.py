@@ -63,5 +63,5 @@ def vocabulary_size(recipe: Recipe) -> int:
     for spec in recipe.stages:
         if spec.name == "train_tokenizer":
             settings = spec.config.model_dump()
-            return int(settings["vocab_size"]) if settings["kind"] == "bpe" else _BYTE_VOCABULARY
+            return int(settings["vocab_size"]) if settings["kind"] in ("bpe", "unigram") else _BYTE_VOCABULARY
     return _BYTE_VOCABULARY

@@ -1,4 +1,4 @@
-"""Byte-level byte pair encoding (Sennrich et al. 2016, Radford et al. 2019), with GPT-4's way of splitting text.
+"""Byte-level byte pair encoding (Sennrich et al. 2016, Radford et al. 2019), by default with GPT-4's way of splitting.
 
 A text is cut into words by a pattern; each word begins as bytes, and learned pairs are joined in the order in which
 they were learned. Ids: the 256 bytes as themselves, then one for each merge, then `<|end|>`, then added special tokens.
@@ -7,7 +7,6 @@ they were learned. Ids: the 256 bytes as themselves, then one for each merge, th
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
@@ -16,18 +15,13 @@ from tokenizers import Tokenizer as Library
 from engine.events import Event
 from engine.tokenizer.bpe_training import train
 from engine.tokenizer.byte_alphabet import parsed, written
-from engine.tokenizer.tokenizer import PIECE_CHARACTERS, Tokenizer, added_names, clean
+from engine.tokenizer.patterns import GPT4, cut, split_json, split_pattern, splitting
+from engine.tokenizer.tokenizer import Tokenizer, added_names, clean
 from engine.tokenizer.training_text import TrainingText
+from engine.tokenizer.trial import tried
 
 TITLE = "Byte pair encoding"
-# cl100k_base, the pattern of GPT-4 (openai/tiktoken, tiktoken_ext/openai_public.py), as Oniguruma reads it.
-PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
-    r"|\s+(?!\S)|\s+"
-)
-# Where the pattern always ends a word: before a space that follows no space, and after the last newline of a run.
-_BORDER = re.compile(r"(?<=\S)(?= )|(?<=\n)(?=\S)")
-_SEARCH_CHARACTERS = 2**12
+PATTERN = GPT4
 
 Merges = list[tuple[bytes, bytes]]
 
@@ -35,9 +29,11 @@ Merges = list[tuple[bytes, bytes]]
 class BpeTokenizer(Tokenizer):
     kind = "bpe"
 
-    def __init__(self, merges: Merges, added: Sequence[str] = ()) -> None:
-        """merges: in rank order; both sides of each are bytes or were joined before. ValueError otherwise."""
+    def __init__(self, merges: Merges, added: Sequence[str] = (), pattern: str = PATTERN) -> None:
+        """merges: in rank order; both sides of each are bytes or were joined before. pattern: the regular expression
+        that cuts text into words. ValueError otherwise."""
         self._merges = merges
+        self.pattern = pattern
         vocabulary = _vocabulary(merges)
         self.ids = {data: index for index, data in enumerate(vocabulary)}
         super().__init__([*vocabulary, b""], len(vocabulary), added)
@@ -51,11 +47,11 @@ class BpeTokenizer(Tokenizer):
         return list(self._merges)
 
     def identity(self) -> dict[str, Any]:
-        found = {"kind": "bpe", "pattern": PATTERN, "merges": [[a.hex(), b.hex()] for a, b in self._merges]}
+        found = {"kind": "bpe", "pattern": self.pattern, "merges": [[a.hex(), b.hex()] for a, b in self._merges]}
         return found | ({"added": list(self.added)} if self.added else {})
 
     def with_special(self, names: Sequence[str]) -> BpeTokenizer:
-        return BpeTokenizer(self._merges, (*self.added, *names))
+        return BpeTokenizer(self._merges, (*self.added, *names), self.pattern)
 
     def to_json(self) -> dict[str, Any]:
         """The `tokenizer.json` of the `tokenizers` library."""
@@ -65,7 +61,7 @@ class BpeTokenizer(Tokenizer):
             "padding": None,
             "added_tokens": [special_json(name, token_id) for name, token_id in self.special_ids.items()],
             "normalizer": None,
-            "pre_tokenizer": _pre_tokenizer(),
+            "pre_tokenizer": _pre_tokenizer(self.pattern),
             "post_processor": None,
             "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
             "model": {
@@ -84,27 +80,23 @@ class BpeTokenizer(Tokenizer):
 
     def words(self, text: str) -> list[bytes]:
         """The text as the pattern cuts it; merges never reach over these borders."""
-        cut = self._library.pre_tokenizer.pre_tokenize_str
-        return [parsed(word) for piece in self.pieces(clean(text)) for word, _ in cut(piece)]
+        words = self._library.pre_tokenizer.pre_tokenize_str
+        with splitting():
+            return [parsed(word) for piece in self.pieces(clean(text)) for word, _ in words(piece)]
 
     def pieces(self, text: str) -> Iterator[str]:
         """Cuts between words where that is possible, so that a long text receives the ids that it would receive whole.
-        Characters by the tens of thousands without a space or a newline are cut in their midst."""
-        start = 0
-        while len(text) - start > PIECE_CHARACTERS:
-            end = start + PIECE_CHARACTERS
-            borders = [match.start() for match in _BORDER.finditer(text, end - _SEARCH_CHARACTERS, end)]
-            end = borders[-1] if borders else end
-            yield text[start:end]
-            start = end
-        yield text[start:]
+        Characters by the tens of thousands without a space or a newline are cut in their midst; with a pattern of one's
+        own nothing is cut."""
+        return cut(text, self.pattern)
 
     def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._library.encode_batch_fast(pieces, add_special_tokens=False)]
+        with splitting():
+            return [encoding.ids for encoding in self._library.encode_batch_fast(pieces, add_special_tokens=False)]
 
 
 def load(data: dict[str, Any]) -> BpeTokenizer:
-    """Only what Cutaway itself would have written: another pattern or another vocabulary means other ids."""
+    """Only what Cutaway itself would have written: another treatment or another vocabulary means other ids."""
     model = data.get("model")
     if not isinstance(model, dict) or model.get("type") != "BPE":
         raise ValueError("tokenizer.json is not that of a byte pair encoding")
@@ -113,7 +105,8 @@ def load(data: dict[str, Any]) -> BpeTokenizer:
         raise ValueError("Its vocabulary or its merges are missing")
     special = data.get("added_tokens")
     named = [token.get("content") if isinstance(token, dict) else None for token in special or []]
-    tokenizer = BpeTokenizer([_pair(pair) for pair in pairs], added_names(named[1:]))
+    pattern = split_pattern(data.get("pre_tokenizer")) or PATTERN
+    tokenizer = BpeTokenizer([_pair(pair) for pair in pairs], added_names(named[1:]), pattern)
     own = tokenizer.to_json()
     if len(set(vocabulary.values())) != len(vocabulary):
         raise ValueError("Two tokens have the same id")
@@ -127,10 +120,14 @@ def load(data: dict[str, Any]) -> BpeTokenizer:
     return tokenizer
 
 
-def learn(texts: TrainingText, vocab_size: int) -> Generator[Event, None, Tokenizer]:
-    """Learns in a process of its own. vocab_size: bytes, merges and `<|end|>` together, 257 at least."""
-    merges = yield from train(texts, vocab_size, PATTERN)
-    return BpeTokenizer([_pair(pair) for pair in merges])
+def learn(
+    texts: TrainingText, vocab_size: int, pattern: str = PATTERN, min_frequency: int = 2
+) -> Generator[Event, None, Tokenizer]:
+    """Learns in a process of its own. vocab_size: bytes, merges and `<|end|>` together, 257 at least. pattern: a name
+    in `patterns.PATTERNS`, or a regular expression. min_frequency: of a pair that is joined."""
+    expression = yield from tried(pattern)
+    merges = yield from train(texts, vocab_size, expression, min_frequency)
+    return BpeTokenizer([_pair(pair) for pair in merges], pattern=expression)
 
 
 def _vocabulary(merges: Merges) -> list[bytes]:
@@ -155,7 +152,6 @@ def special_json(content: str, token_id: int) -> dict[str, Any]:
     return {"id": token_id, "content": content, **plain, "special": True}
 
 
-def _pre_tokenizer() -> dict[str, Any]:
-    split = {"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "Isolated", "invert": False}
+def _pre_tokenizer(pattern: str) -> dict[str, Any]:
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-    return {"type": "Sequence", "pretokenizers": [split, byte_level]}
+    return {"type": "Sequence", "pretokenizers": [split_json(pattern), byte_level]}

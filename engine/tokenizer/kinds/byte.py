@@ -40,8 +40,10 @@ def load(data: dict[str, Any]) -> ByteTokenizer:
     return tokenizer
 
 
-def learn(texts: TrainingText, vocab_size: int) -> Generator[Event, None, Tokenizer]:
+def learn(
+    texts: TrainingText, vocab_size: int, pattern: str = "", min_frequency: int = 0
+) -> Generator[Event, None, Tokenizer]:
     """There is nothing to learn: the arguments, which other kinds need, are left alone."""
-    del texts, vocab_size
+    del texts, vocab_size, pattern, min_frequency
     yield from ()
     return ByteTokenizer()

@@ -73,9 +73,11 @@ def load(data: dict[str, Any]) -> CharacterTokenizer:
     return CharacterTokenizer(characters, added_names(data.get("added")))
 
 
-def learn(texts: TrainingText, vocab_size: int) -> Generator[Event, None, Tokenizer]:
-    """Collects the characters; vocab_size, which other kinds need, is left alone: the text decides."""
-    del vocab_size
+def learn(
+    texts: TrainingText, vocab_size: int, pattern: str = "", min_frequency: int = 0
+) -> Generator[Event, None, Tokenizer]:
+    """Collects the characters; all else, which other kinds need, is left alone: the text decides."""
+    del vocab_size, pattern, min_frequency
     found: set[str] = set()
     for count, text in enumerate(texts, start=1):
         found.update(clean(text))
