@@ -7,11 +7,13 @@ words they would be the largest tensors of a training by far.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from engine.batches.packed import IGNORE
 from engine.model.transformer import Transformer
@@ -19,6 +21,7 @@ from engine.model.transformer import Transformer
 # Entries of the logits at once: 16 MB in float32 for the processor's cache; a GPU wants larger products.
 _ENTRIES = {"cpu": 2**22, "cuda": 2**28}
 _FEWEST_ROWS = 256
+_ROUND = 256
 
 
 class NextToken(nn.Module):
@@ -56,10 +59,19 @@ def next_token_loss(
     learn then.
     """
     flat, wanted, dtype = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1), _product_dtype(hidden)
+    count = len(wanted)
     if masked:
-        kept = (wanted != IGNORE).nonzero().squeeze(1)
-        flat, wanted = flat.index_select(0, kept), wanted[kept]
-    return _MeanLoss.apply(flat, head, rows, wanted, softcap, dtype)  # type: ignore[no-any-return, no-untyped-call]
+        kept, count = _learned(wanted)
+        flat, wanted = flat.index_select(0, kept), wanted[kept].clamp_min(0)
+    return _MeanLoss.apply(flat, head, rows, wanted, count, softcap, dtype)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _learned(targets: Tensor) -> tuple[Tensor, int]:
+    """Places of the targets that are learned, and how many they are. Behind them stands place 0 until there is a round
+    number of them: with tensors of another size at every step, freed memory never fits the next one (0.4 MB a step)."""
+    found = (targets != IGNORE).nonzero().squeeze(1)
+    room = max(1, math.ceil(len(found) / _ROUND)) * _ROUND
+    return functional.pad(found, (0, room - len(found))), len(found)
 
 
 class _MeanLoss(torch.autograd.Function):
@@ -72,28 +84,31 @@ class _MeanLoss(torch.autograd.Function):
         head: Tensor,
         rows: Tensor | None,
         targets: Tensor,
+        count: int,
         softcap: float | None,
         dtype: torch.dtype,
     ) -> Tensor:
+        """count: of the first targets, which alone are learned."""
         learning = len(head) if ctx.needs_input_grad[1] else 0
         ctx.of_rows, ctx.dtype = rows is not None, head.dtype
         if rows is not None:
             head, learning = _with_last(head, rows, dtype), len(rows)
         work = _Work(hidden, head, dtype, softcap, learning)
-        wanted, count = any(ctx.needs_input_grad), max(len(targets), 1)
-        share = torch.full((len(targets),), 1 / count, dtype=work.sums, device=hidden.device)
+        wanted = any(ctx.needs_input_grad)
+        share = torch.full((len(targets),), 1 / max(count, 1), dtype=work.sums, device=hidden.device)
+        share[count:] = 0
         losses = work.run(targets, share if wanted else None)
         if wanted:
             dhead = None if work.dhead is None else work.dhead.to(ctx.dtype)
             ctx.save_for_backward(work.dhidden.to(hidden.dtype), dhead)
-        return losses.sum() / count
+        return losses[:count].sum() / max(count, 1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         dhidden, dhead = ctx.saved_tensors
         dhead = None if dhead is None else dhead.mul_(gradient)
-        return dhidden * gradient, *((None, dhead) if ctx.of_rows else (dhead, None)), None, None, None
+        return dhidden * gradient, *((None, dhead) if ctx.of_rows else (dhead, None)), None, None, None, None
 
 
 def _with_last(head: Tensor, rows: Tensor, dtype: torch.dtype) -> Tensor:
