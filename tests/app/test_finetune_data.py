@@ -16,10 +16,14 @@ from app.pages.finetune.data_source import FILES, OWN, WORLD
 from app.pages.finetune.data_topics import TopicBars
 from app.pages.finetune.data_view import DataView
 from app.pages.finetune.data_words import compact, shortened
+from engine.control import Control
 from engine.corpus.conversation import Conversation, Message
 from engine.corpus.worlds.world import build_world
 from engine.events import ArtifactReady, encode
+from engine.pipeline.stage import Context
+from engine.stages import conversations
 from engine.store.artifact import making_artifact
+from engine.store.run_folder import RunFolder
 
 SECONDS = 20_000
 
@@ -212,6 +216,28 @@ def test_conversations_of_ones_own_are_a_source(view, qtbot):
     assert view.look.count("train") + view.look.count("held_out") == 12
     assert view.look.count("rejected") == 1
     assert view.problem() == ""
+
+
+def test_what_a_run_learned_from_is_read_back(view, dialogs, workspace, tmp_path, qtbot):
+    run = workspace.new_run_folder("tuned")
+    stage = RunFolder(run / "1-conversations")
+    stage.path.mkdir()
+    config = conversations.Config(source="files", paths=(str(dialogs),))
+    events = list(conversations.run(config, Context(workspace, stage, Control(), "tuned")))
+    stage.events_path.write_text("".join(encode(event) + "\n" for event in events), encoding="utf-8")
+    dialogs.unlink()  # the truth is what lies in the workspace
+    view.show_run(run)
+    settle(view, qtbot)
+    assert view.look.count("train") + view.look.count("held_out") == 30
+    assert view.look.count("duplicates") == 1
+    assert not view.panel.sources.isVisible()
+    assert view.browse.isVisible()
+    assert view.recipe_tables()["conversations"]["source"] == "world"  # what was chosen stays chosen
+    view.show_run(workspace.new_run_folder("other"))
+    assert "not made yet" in view.panel.words.text()
+    view.show_run(None)
+    assert view.panel.sources.isVisible()
+    assert "no world" in view.problem()
 
 
 def test_the_query_tells_how_far_it_is(workspace, dialogs):

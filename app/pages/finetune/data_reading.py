@@ -161,8 +161,8 @@ def _look(folder: Path, counts: Counts, facts: Mapping[str, Any] | None) -> Look
     told = {"duplicates": counts.duplicates, "rejected": counts.rejected - counts.duplicates}
     if facts is None:
         return Look(rejected=rejected, counts=told)
-    train, kinds = _side(folder, "train")
-    held_out, held_out_kinds = _side(folder, "held_out")
+    train, kinds = side_of(folder, "train")
+    held_out, held_out_kinds = side_of(folder, "held_out")
     return Look(
         train,
         held_out,
@@ -178,7 +178,7 @@ def _look(folder: Path, counts: Counts, facts: Mapping[str, Any] | None) -> Look
     )
 
 
-def _side(folder: Path, side: Side) -> tuple[tuple[Conversation, ...], dict[str, int]]:
+def side_of(folder: Path, side: Side) -> tuple[tuple[Conversation, ...], dict[str, int]]:
     """The first SHOWN, of MOST_CHARACTERS together, and how many of each kind there are among all."""
     from engine.corpus.conversations.stored import iter_stored
 

@@ -113,12 +113,20 @@ class SourcePanel(Panel):
     def show_source(self, source: int) -> None:
         """Does not emit `source_chosen`."""
         self.sources.set_current(source)
+        self.sources.show()
         self.worlds.setVisible(source == WORLD and self.worlds.count() > 1)
         self.format.setVisible(source == FILES)
         self.columns.offer(source == FILES and (self._is_by_columns() or self.columns.chosen() != {}))
         self.files_button.setVisible(source == FILES)
         self.import_button.setVisible(source == OWN)
         self.export_button.setVisible(source == OWN)
+
+    def show_told(self) -> None:
+        """Of a run: nothing can be chosen."""
+        for widget in (self.sources, self.worlds, self.format, self.columns):
+            widget.hide()
+        for button in (self.files_button, self.import_button, self.export_button):
+            button.hide()
 
     def say(self, words: str, reason: str = "", *, role: str = "text") -> None:
         self.words.setText(words)

@@ -17,6 +17,7 @@ from app.pages.finetune.data_browse import HELD_OUT, REJECTED, TRAIN, Browse
 from app.pages.finetune.data_empty import DropZone
 from app.pages.finetune.data_reading import Look, Reading, reading, world_of, worlds_of
 from app.pages.finetune.data_source import FILES, OWN, WORLD, SourcePanel
+from app.pages.finetune.data_stored import conversations_of, stored
 from app.pages.finetune.data_words import counted, format_words, share_names, source_words
 from app.pages.finetune.editor_view import EditorView
 from app.theme.type import M
@@ -36,6 +37,7 @@ class DataView(QWidget):
         super().__init__(parent)
         self._desk = desk
         self._base: Path | None = None
+        self._run: Path | None = None
         self._world: Path | None = None
         self._paths: tuple[Path, ...] = ()
         self._source = WORLD
@@ -96,6 +98,26 @@ class DataView(QWidget):
         """base: run, checkpoint or model folder that is to be tuned. Its own world is asked about first."""
         self._base = base
         self._offer_worlds()
+
+    def show_run(self, run: Path | None) -> None:
+        """run: shows what a recipe run learned from, and nothing can be chosen; None: back to the choice."""
+        if run == self._run:
+            return
+        self._run = run
+        self._cancel()
+        self._asked, self.look, self._error = None, None, None
+        if run is None:
+            self.panel.show_source(self._source)
+            self._ask()
+            return
+        self.panel.show_told()
+        self.pages.setCurrentWidget(self.browse)
+        folder = conversations_of(self._desk.workspace, run)
+        self.panel.show_shares(0, ())
+        self.browse.show_look(Look())
+        self.panel.say("" if folder else "The conversations of this run are not made yet.")
+        if folder is not None:
+            self._ticket = self._desk.engine.ask(stored(folder), self._take, self._finish, self._fail)
 
     def recipe_tables(self) -> dict[str, dict[str, Any]]:
         """The [conversations] table of a recipe. What was written by hand is on the disk when this returns."""
@@ -173,12 +195,14 @@ class DataView(QWidget):
         if wanted is not None:
             self.panel.worlds.choose(wanted)
         self._world = wanted
+        if self._run is not None:
+            return
         self.panel.show_source(self._source)
         if self._source == WORLD:
             self._ask()
 
     def _on_workspace(self) -> None:
-        self._base, self._paths = None, ()
+        self._base, self._run, self._paths = None, None, ()
         self.own.close()
         if self._source == OWN:
             self.own.open()
@@ -189,6 +213,8 @@ class DataView(QWidget):
 
     def _ask(self, *, anew: bool = False) -> None:
         """Reads what the table names, unless that is what is shown or being read. anew: the files changed."""
+        if self._run is not None:
+            return
         self._error = None
         self._show_page()
         if self._is_nothing():
@@ -266,13 +292,16 @@ class DataView(QWidget):
         self.changed.emit()
 
     def _show_look(self, look: Look) -> None:
-        people = self._people() if self._source == WORLD else 0
+        people = self._people() if self._source == WORLD and self._run is None else 0
         words, _ = source_words(self._source, people, self._paths)
-        self.panel.say(words, format_words(look) if self._source == FILES else "")
-        names = share_names(self._source)
+        if self._run is not None:
+            words = "What this run learned from, as it lies in the workspace."
+        told = self._run is not None or self._source == FILES
+        self.panel.say(words, format_words(look) if told else "")
+        names = share_names(FILES if self._run is not None else self._source)
         shares = [Share(kind, names[kind], look.count(kind)) for kind in _KINDS]
         self.panel.show_shares(look.count("train") + look.count("held_out"), shares)
-        if self._source != OWN:
+        if self._source != OWN or self._run is not None:
             self.browse.show_look(look)
 
     def _show_page(self) -> None:

@@ -61,5 +61,7 @@ def share_names(source: int) -> dict[str, str]:
 
 def format_words(look: Look) -> str:
     """What the files were taken for, and why."""
+    if look.form == "world":
+        return look.reason
     names = " and ".join(FORMATS.get(name, name) for name in look.form.split(", "))
     return f"Taken for {names}. {look.reason}"
