@@ -16,6 +16,7 @@ from tokenizers import Tokenizer as Library
 
 from engine.tokenizer.byte_alphabet import parsed
 from engine.tokenizer.kinds.bpe import special_json
+from engine.tokenizer.patterns import splitting
 from engine.tokenizer.tokenizer import END_TURN, SpecialToken, Tokenizer, TokenSpan, clean
 
 TITLE = "Imported"
@@ -94,21 +95,24 @@ class ImportedTokenizer(Tokenizer):
         yield text
 
     def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
-        return [found.ids for found in self._library.encode_batch_fast(pieces, add_special_tokens=False)]
+        with splitting():
+            return [found.ids for found in self._library.encode_batch_fast(pieces, add_special_tokens=False)]
 
     def spans(self, text: str) -> list[TokenSpan]:
         """As the library tells them: a space that was put before the text belongs to no character of it."""
         return self._spans(self._library, text)
 
     def encode_behind(self, text: str) -> list[int]:
-        ids: list[int] = self._behind.encode(clean(text), add_special_tokens=False).ids
+        with splitting():
+            ids: list[int] = self._behind.encode(clean(text), add_special_tokens=False).ids
         return ids
 
     def spans_behind(self, text: str) -> list[TokenSpan]:
         return self._spans(self._behind, text)
 
     def _spans(self, library: Any, text: str) -> list[TokenSpan]:
-        found = library.encode(clean(text), add_special_tokens=False)
+        with splitting():
+            found = library.encode(clean(text), add_special_tokens=False)
         places = zip(found.ids, found.offsets, strict=True)
         return [TokenSpan(token_id, start, end, self._vocabulary[token_id]) for token_id, (start, end) in places]
 
