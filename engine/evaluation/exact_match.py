@@ -86,17 +86,14 @@ def ask(
             yield item
         else:
             yield [
-                _judged(loaded, template.end_ids, completion, accepted(conversation))
+                _judged(loaded, completion, accepted(conversation))
                 for completion, conversation in zip(item, conversations, strict=True)
             ]
 
 
-def _judged(loaded: LoadedModel, end_ids: Collection[int], completion: Completion, accept: Collection[str]) -> Answer:
-    """An imported template may end an answer with a token that does not end a text, so that more was written."""
-    ids = completion.ids
-    end = next((place for place, token_id in enumerate(ids) if token_id in end_ids), None)
-    stopped = end is not None or completion.finish == "end"
-    said = [token_id for token_id in ids[:end] if token_id not in loaded.tokenizer.end_ids]
+def _judged(loaded: LoadedModel, completion: Completion, accept: Collection[str]) -> Answer:
+    stopped = completion.finish == "end"
+    said = completion.ids[:-1] if stopped else completion.ids
     whole = stopped and all(loaded.tokenizer.token_bytes(token_id) for token_id in said)
     text = loaded.tokenizer.decode(said).strip()
     return Answer(text, whole and text in accept, stopped)
