@@ -4,15 +4,21 @@ Both train the same model with the same rows, micro-batches and optimizer, in tu
 else the machine does falls on both. Conversations are as long as those about a world (14 to 44 tokens), packed, each
 seeing only itself, and what the user says is masked; a token is real when it is no padding.
 
+Memory is the peak of a process of its own, for each way, on a model of GPT-2 small's size with rows that the stage
+itself would take; beside it stands what was said before.
+
 python -m tests.benchmarks.fine_tuning [--quick]
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import statistics
+import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +29,16 @@ from engine.control import Control
 from engine.device import choose_device, measure_precision, set_threads
 from engine.events import Event
 from engine.memory import keep_freed_memory
+from engine.model.lora import attach
+from engine.model.lora_config import LoraConfig
+from engine.model.sizing import estimate
 from engine.model.transformer import Transformer
+from engine.store.machine import Machine
 from engine.training.loop import Trainer
 from engine.training.optimizers import build_optimizer
 from engine.training.plan import Plan
 from engine.training.precision import Precision
+from tests.benchmarks.memory import BASE_WITH_WINDOW
 from tests.benchmarks.report import Report, arguments
 from tests.benchmarks.training import build, nothing, steps
 
@@ -35,6 +46,9 @@ SIZES = {
     "first-words": ({"n_layer": 4, "d_model": 192, "n_head": 6, "context_length": 128}, 16, 1030),
     "12M": ({"n_layer": 6, "d_model": 384, "n_head": 6, "context_length": 256}, 16, 4096),
 }
+LARGEST = {"n_layer": 12, "d_model": 768, "n_head": 12, "context_length": 1024}
+LARGEST_ROWS, LARGEST_MICRO, LARGEST_VOCABULARY = 4, 2, 50_304
+LORA = LoraConfig(rank=32, alpha=16)  # the stage's defaults
 SHORTEST, LONGEST, SPOKEN = 14, 44, 0.4  # tokens of a conversation; the share that the assistant says
 
 
@@ -63,9 +77,12 @@ def all_batches(chosen: Plan) -> dict[str, Batches]:
     }
 
 
-def trainer(chosen: Plan, batches: Batches, precision: str) -> Trainer:
+def fresh(chosen: Plan) -> Transformer:
     torch.manual_seed(0)
-    model = Transformer(chosen.model)
+    return Transformer(chosen.model)
+
+
+def trainer(chosen: Plan, batches: Batches, precision: str, model: Transformer) -> Trainer:
     numbers = Precision("cpu", precision)
     optimizer = build_optimizer(model, chosen.training, numbers)
     idle = dict.fromkeys(("evaluate", "sample", "save"), nothing)
@@ -88,7 +105,7 @@ def speeds(work: dict[str, tuple[Trainer, Iterator[Event]]], rounds: int, each: 
 def throughput(report: Report, size: str, rounds: int, precision: str) -> None:
     shape, rows, vocabulary = SIZES[size]
     chosen = build(shape, rows, vocabulary)
-    made = {name: trainer(chosen, batches, precision) for name, batches in all_batches(chosen).items()}
+    made = {name: trainer(chosen, batches, precision, fresh(chosen)) for name, batches in all_batches(chosen).items()}
     work = {name: (trained, trained.run()) for name, trained in made.items()}
     found = speeds(work, rounds, 20 if size == "first-words" else 4)
     for _, events in work.values():
@@ -103,7 +120,69 @@ def throughput(report: Report, size: str, rounds: int, precision: str) -> None:
     report.add(f"{size}: fine-tuning over pretraining", share, "%", ">= 90")
 
 
+def child(kind: str) -> dict[str, Any]:
+    """Fine-tunes in this process for a few steps. kind: "full", "lora", or "nothing" for what is there before any."""
+    chosen = build(LARGEST, LARGEST_ROWS, LARGEST_VOCABULARY, LARGEST_MICRO)
+    told: dict[str, Any] = {"parameters": chosen.model.parameters()}
+    if kind != "nothing":
+        measured = measure_precision(choose_device("cpu"))
+        machine = Machine(measured.flops_per_second, measured.dtype, measured.speedup)
+        cost = estimate(
+            chosen.model,
+            tokens=chosen.batch_tokens,
+            micro_tokens=LARGEST_MICRO * chosen.row_tokens,
+            flops_per_second=machine.flops_for(chosen.model.parameters()),
+            half=measured.dtype == "bfloat16",
+            lora=LORA if kind == "lora" else None,
+        )
+        told |= {"estimated_bytes": cost.memory_bytes, "estimated_seconds": cost.seconds}
+        model = fresh(chosen)
+        if kind == "lora":
+            attach(model, LORA, 1)
+        talks = conversations(1000, LARGEST_VOCABULARY)
+        batches = ConversationBatches(talks, chosen.row_tokens, LARGEST_ROWS, 1)
+        work = trainer(chosen, batches, measured.dtype, model)
+        told["learning"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        events = work.run()
+        steps(events, 1)
+        before = work.tokens
+        told["seconds"] = steps(events, 2)
+        told["tokens_per_second"] = (work.tokens - before) / (2 * told["seconds"])
+        events.close()
+    told["bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return told
+
+
+def memory(report: Report) -> None:
+    told = {kind: measure(kind) for kind in ("nothing", "full", "lora")}
+    report.add("124M: baseline, the process before training", told["nothing"]["bytes"] / 1e9, "GB")
+    for kind in ("full", "lora"):
+        found, name = told[kind], f"124M, {kind}"
+        report.add(f"{name}: numbers that learn", found["learning"] / 1e6, "million")
+        report.add(f"{name}: peak memory", found["bytes"] / 1e9, "GB")
+        said = found["estimated_bytes"] - BASE_WITH_WINDOW
+        report.add(f"{name}: estimate of memory off by", 100 * abs(said / found["bytes"] - 1), "%", "<= 15")
+        report.add(f"{name}: tokens a second", found["tokens_per_second"], "real tokens/s")
+        off = 100 * abs(found["estimated_seconds"] / found["seconds"] - 1)
+        report.add(f"{name}: estimate of time off by", off, "%", "<= 25")
+    saved = 100 * (1 - told["lora"]["bytes"] / told["full"]["bytes"])
+    report.add("124M: memory that LoRA saves", saved, "%", ">= 30")
+
+
+def measure(kind: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.benchmarks.fine_tuning", "--child", kind]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    print(json.dumps({"kind": kind, **told}), file=sys.stderr)
+    return told
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["--child"]:
+        keep_freed_memory()
+        set_threads(0)
+        print(json.dumps(child(sys.argv[2])))
+        return
     options = arguments(__doc__ or "")
     keep_freed_memory()
     set_threads(0)
@@ -112,6 +191,7 @@ def main() -> None:
     report.add("trained in bfloat16", float(precision == "bfloat16"), "yes=1")
     for size in SIZES:
         throughput(report, size, 2 if options.quick else 6, precision)
+    memory(report)
     report.end()
 
 

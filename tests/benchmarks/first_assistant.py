@@ -31,6 +31,7 @@ from engine.events import TuningCheck
 from engine.generation.batch import generate_batch
 from engine.generation.loaded import LoadedModel, load_model
 from engine.generation.sampling import SamplingConfig
+from engine.launch.forecast import read_forecast
 from engine.store.run_folder import RunFolder
 from engine.store.workspace import open_workspace
 from engine.tokenizer.chat_template import template_of
@@ -89,9 +90,13 @@ def one_seed(report: Report, seed: int, quick: bool) -> None:
 def report_run(report: Report, name: str, told: dict[str, Any], seconds: float, peak: int, quick: bool) -> None:
     """From the run's own folder: seconds of every stage, and what fine-tuning said of itself."""
     report.add(f"{name}raw text to assistant", seconds, "s", "" if quick else "<= 600")
+    said = {stage.stage: stage for stage in read_forecast(Path(told["run"]))}
     for stage in told["stages"]:
         report.add(f"{name}{stage['stage']}", stage["seconds"], "s")
+        if stage["stage"] in ("pretrain", "sft"):
+            report.add(f"{name}{stage['stage']}, said before Start", said[stage["stage"]].seconds, "s")
     report.add(f"{name}peak memory of the run", peak / 1e9, "GB")
+    report.add(f"{name}sft, memory said before Start", said["sft"].memory_bytes / 1e9, "GB")
     stage = RunFolder(Path(told["run"]) / f"{len(told['stages'])}-sft")
     looks = [event for event in stage.all_events() if isinstance(event, TuningCheck)]
     first, best = looks[0], [look for look in looks if look.best][-1]
