@@ -137,6 +137,7 @@ class MainWindow(QMainWindow):
         live.changed.connect(self._refresh_actions)
         bus.navigate.connect(self.navigate)
         bus.inspect.connect(self.inspector.inspect)
+        bus.rest.connect(self.inspector.set_rest)
         bus.notice.connect(self._notice)
         bus.undo.connect(lambda text, back: self.toast.say(text, "ok", back))
         bus.error.connect(self.banner.tell)

@@ -25,6 +25,8 @@ class DeskBus(QObject):
 
     navigate(page name, argument): show a page; the argument goes to its `open`.
     inspect(Inspection | None): what is under the pointer, for the inspector.
+    rest(Inspection | None): what the inspector says while nothing is pointed at, until another page is shown; None for
+        the page's help.
     notice(level, text): one line for the drawer; level "info", "warning" or "ok".
     error(CutawayError): something a person should read.
     undo(text, callable): something was done that can be taken back for a while.
@@ -35,6 +37,7 @@ class DeskBus(QObject):
 
     navigate = Signal(str, object)
     inspect = Signal(object)
+    rest = Signal(object)
     notice = Signal(str, str)
     error = Signal(object)
     undo = Signal(str, object)

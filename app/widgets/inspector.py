@@ -52,6 +52,7 @@ class InspectorPane(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(_SIDE, L, _SIDE - 4, 0)
         row.setSpacing(0)
+        self._rest: Inspection | None = None
         self.pin = ToolButton("ph.push-pin-simple", "Keep this in the inspector", checkable=True)
         fold = ToolButton("ph.caret-right", "Fold the inspector away")
         fold.clicked.connect(lambda: self.fold_asked.emit(True))
@@ -95,8 +96,17 @@ class InspectorPane(QWidget):
         self._settle.start(_SETTLE_MS if inspection is not None else _REST_MS)
 
     def set_help(self, help_text: Help | None) -> None:
-        """What is shown at rest."""
-        self._help = help_text
+        """Of another page: its beginning is shown at rest."""
+        self._help, self._rest = help_text, None
+        self._return_to_rest()
+
+    def set_rest(self, inspection: Inspection | None) -> None:
+        """What is shown at rest instead of the beginning of the page's help; None for that."""
+        if inspection != self._rest:
+            self._rest = inspection
+            self._return_to_rest()
+
+    def _return_to_rest(self) -> None:
         if not self.pin.isChecked():
             self._settle.stop()
             self.show_now(None)
@@ -108,7 +118,7 @@ class InspectorPane(QWidget):
         self._show(self._help)
 
     def show_now(self, inspection: Inspection | None) -> None:
-        self._show(inspection or (self._help.beginning if self._help else None))
+        self._show(inspection or self._rest or (self._help.beginning if self._help else None))
 
     def _show(self, wanted: Inspection | Help | None) -> None:
         if wanted == self._shown and wanted is not None:

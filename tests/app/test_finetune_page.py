@@ -45,7 +45,7 @@ def page(qtbot: QtBot, desk: Desk, told: canned.Canned) -> FinetunePage:
     if told.folder is not None:
         desk.feed.follow(told.folder)
         qtbot.waitUntil(lambda: len(page.run.checks) >= 6 and page.run.plan is not None, timeout=5000)
-    qtbot.waitUntil(lambda: bool(page._bases), timeout=5000)
+    qtbot.waitUntil(lambda: bool(page.bases), timeout=5000)
     return page
 
 
@@ -56,16 +56,16 @@ def shown(page: FinetunePage) -> list[str]:
 def test_a_finished_run_shows_its_best_model(page: FinetunePage, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: page.run.state is RunState.DONE, timeout=5000)
     page.show_step(RUN)
-    qtbot.waitUntil(lambda: page.run_view.readouts.exact.value() == "98%", timeout=3000)
+    qtbot.waitUntil(lambda: page.steps.run_view.readouts.exact.value() == "98%", timeout=3000)
     assert page.run.best is not None and page.run.best.step == 676
-    assert page.run_view.answers.shown
+    assert page.steps.run_view.answers.shown
     assert [mark.text for mark in page.run.marks] == ["best: step 676"]
     assert shown(page) == []
 
 
 def test_the_slider_shows_answers_become_answers(page: FinetunePage, qtbot: QtBot) -> None:
     page.show_step(COMPARE)
-    view = page.compare_view
+    view = page.steps.compare
     qtbot.waitUntil(lambda: len(view.answers.shown) == 8, timeout=3000)
     view.looks.slider.set_number(0)
     assert view.looks.chosen == 0
@@ -76,7 +76,7 @@ def test_the_slider_shows_answers_become_answers(page: FinetunePage, qtbot: QtBo
 
 def test_filters_leave_only_what_is_asked_for(page: FinetunePage, qtbot: QtBot) -> None:
     page.show_step(COMPARE)
-    view = page.compare_view
+    view = page.steps.compare
     qtbot.waitUntil(lambda: len(view.answers.shown) == 8, timeout=3000)
     view.filter._group.button(WRONG).click()
     assert all(row.tag.text() == "wrong" for row in view.answers.shown)
@@ -88,7 +88,7 @@ def test_filters_leave_only_what_is_asked_for(page: FinetunePage, qtbot: QtBot) 
 
 def test_playing_goes_through_all_looks_and_stops(page: FinetunePage, qtbot: QtBot) -> None:
     page.show_step(COMPARE)
-    looks = page.compare_view.looks
+    looks = page.steps.compare.looks
     looks._timer.setInterval(5)
     qtbot.waitUntil(lambda: looks.chosen is not None, timeout=3000)
     looks.play_all()
@@ -99,10 +99,10 @@ def test_playing_goes_through_all_looks_and_stops(page: FinetunePage, qtbot: QtB
 
 def test_weights_that_moved_can_be_pointed_at(page: FinetunePage, qtbot: QtBot) -> None:
     page.show_step(COMPARE)
-    moved = page.compare_view.moved
+    moved = page.steps.compare.moved
     qtbot.waitUntil(lambda: moved._event is not None, timeout=3000)
     said: list[Inspection | None] = []
-    page.compare_view.inspected.connect(said.append)
+    page.steps.compare.inspected.connect(said.append)
     qtbot.keyClick(moved.map, Qt.Key.Key_Down)
     assert said and said[-1] is not None
     assert said[-1].rows[0][0] == "moved"
@@ -114,21 +114,21 @@ def test_a_classifier_is_judged_beside_the_answers(page: FinetunePage, qtbot: Qt
         brier=0.2, bin_confidence=(float("nan"),) * 9 + (0.95,), bin_accuracy=(float("nan"),) * 9 + (0.85,),
         bin_counts=(0,) * 9 + (20,),
     )  # fmt: skip
-    assert page.compare_view.labels.isHidden()
+    assert page.steps.compare.labels.isHidden()
     page.run.take([judged])
     page.show_step(COMPARE)
-    qtbot.waitUntil(lambda: not page.compare_view.labels.isHidden(), timeout=3000)
-    assert page.compare_view.labels.accuracy.value() == "85%"
-    assert "2 as good" in page.compare_view.labels.matrix.accessibleDescription()
+    qtbot.waitUntil(lambda: not page.steps.compare.labels.isHidden(), timeout=3000)
+    assert page.steps.compare.labels.accuracy.value() == "85%"
+    assert "2 as good" in page.steps.compare.labels.matrix.accessibleDescription()
 
 
 @pytest.mark.parametrize("told", ["failed"], indirect=True)
 def test_a_failed_run_says_why_and_offers_to_go_on(page: FinetunePage, qtbot: QtBot) -> None:
     page.show_step(RUN)
-    qtbot.waitUntil(lambda: not page.run_view.banner.isHidden(), timeout=3000)
-    assert "NaN" in page.run_view.banner.what.text()
+    qtbot.waitUntil(lambda: not page.steps.run_view.banner.isHidden(), timeout=3000)
+    assert "NaN" in page.steps.run_view.banner.what.text()
     assert shown(page) == ["Resume"]
-    assert page.run_view.banner.buttons[0].text() == "Halve the learning rate and resume"
+    assert page.steps.run_view.banner.buttons[0].text() == "Halve the learning rate and resume"
 
 
 @pytest.mark.parametrize("told", ["running"], indirect=True)
@@ -138,7 +138,7 @@ def test_what_comes_while_the_page_is_hidden_is_known_and_not_painted(
     page.hidden()
     page.hide()
     drawn: list[int] = []
-    page.run_view.charts.loss.plot.drawn.connect(lambda: drawn.append(1))
+    page.steps.run_view.charts.loss.plot.drawn.connect(lambda: drawn.append(1))
     assert told.folder is not None
     folder = RunFolder(told.folder / "2-sft")
     at = page.run.step + 1
@@ -165,14 +165,14 @@ def test_a_run_at_work_has_a_ring_and_no_start(page: FinetunePage, qtbot: QtBot,
 @pytest.mark.parametrize("told", ["empty"], indirect=True)
 def test_before_start_there_is_a_base_a_cost_and_a_recipe(page: FinetunePage, qtbot: QtBot) -> None:
     assert page.base is not None and page.base.name == "first-words"
-    qtbot.waitUntil(lambda: page.setup.outlook is not None and page.data_view.look is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: page.steps.setup.outlook is not None and page.steps.data.look is not None, timeout=10_000)
     assert shown(page) == ["Start"]
     assert page.header.cost.time.text().startswith("about ")
-    outlook = page.setup.outlook
+    outlook = page.steps.setup.outlook
     assert outlook is not None
     assert [spec.name for spec in outlook.recipe.stages] == ["conversations", "sft"]
     assert outlook.recipe.stages[-1].config.model_dump()["base"].startswith("runs/first-words")
-    assert page._stack.currentIndex() == DATA
+    assert page.steps.currentIndex() == DATA
 
 
 @pytest.mark.parametrize("told", ["done"], indirect=True)
@@ -185,6 +185,13 @@ def test_a_finished_run_can_be_the_base_of_the_next(page: FinetunePage, told: ca
     assert shown(page) == []
 
 
+def test_keys_press_only_what_can_be_seen(page: FinetunePage, desk: Desk) -> None:
+    start = next(action for action in page.actions() if action.text() == "Start the fine-tuning")
+    runs = len(desk.workspace.run_folders())
+    start.trigger()
+    assert len(desk.workspace.run_folders()) == runs
+
+
 def test_without_a_model_the_recipe_that_makes_one_is_offered(qtbot: QtBot, tmp_path: Path, settings: Settings) -> None:
     made = canned.build(tmp_path / "bare", "empty")
     desk = make_desk(settings, made.workspace)
@@ -192,8 +199,8 @@ def test_without_a_model_the_recipe_that_makes_one_is_offered(qtbot: QtBot, tmp_
     page = FinetunePage(desk)
     qtbot.addWidget(page)
     page.shown()
-    qtbot.waitUntil(lambda: page._stack.currentWidget() is page.no_model, timeout=5000)
-    assert page.no_model.button.text() == "Start first-assistant"
+    qtbot.waitUntil(lambda: page.steps.shows_nothing, timeout=5000)
+    assert page.steps.no_model.button.text() == "Start first-assistant"
     assert shown(page) == []
     page.hidden()
     desk.close()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
 from app.jobs.run_summary import RunSummary
 from app.pages.finetune.bases import Base
@@ -52,7 +52,9 @@ class TuningHeader(QObject):
             (self.stop_button, self.stop),
         ):
             button.clicked.connect(wish)
-        self._startable = True
+        self._empty, self._mine = False, False
+        self._state: RunState | None = None
+        self._listed: object = None
         self.choice.activated.connect(self._on_chosen)
         self.show_state(None, mine=False)
 
@@ -65,6 +67,10 @@ class TuningHeader(QObject):
 
     def show_choice(self, runs: Sequence[RunSummary], bases: Sequence[Base], shown: Path | None, *, new: bool) -> None:
         """runs: that fine-tuned or will. shown: the folder of the run in view, or, if `new`, that of the base."""
+        told = ([(run.name, run.state, run.folder) for run in runs], list(bases), shown, new)
+        if told == self._listed:
+            return  # an open list must not close because somebody looked
+        self._listed = told
         self.choice.blockSignals(True)
         self.choice.clear()
         for summary in runs:
@@ -79,19 +85,29 @@ class TuningHeader(QObject):
         self.choice.setEnabled(bool(places))
         self.choice.blockSignals(False)
 
-    def set_startable(self, startable: bool) -> None:
-        """Whether there is anything that Start could begin with."""
-        if startable != self._startable:
-            self._startable = startable
-            self.show_state(None, mine=False)
+    def set_empty(self, empty: bool) -> None:
+        """Without a model there are no steps, and nothing that Start could begin with."""
+        self.steps.setVisible(not empty)
+        self.choice.setVisible(not empty)
+        if empty != self._empty:
+            self._empty = empty
+            self.show_state(self._state, mine=self._mine)
+
+    def turn_pause(self) -> None:
+        """Pause, or go on when it is paused."""
+        for button in (self.go_on_button, self.pause_button):
+            if not button.isHidden():
+                button.click()
+                return
 
     def show_state(self, state: RunState | None, *, mine: bool) -> None:
         """state: of the run in view, None before one is started. mine: it is the current job, which can be steered."""
+        self._state, self._mine = state, mine
         alive = mine and state is not None and not state.is_final
         ending = state in (RunState.STOPPING, RunState.SAVING)
         shown: dict[QWidget, bool] = {
-            self.cost: state is None and self._startable,
-            self.start_button: state is None and self._startable,
+            self.cost: state is None and not self._empty,
+            self.start_button: state is None and not self._empty,
             self.pause_button: alive and state is not RunState.PAUSED,
             self.go_on_button: alive and state is RunState.PAUSED,
             self.stop_button: alive,
@@ -117,6 +133,12 @@ class TuningHeader(QObject):
     def _on_chosen(self, row: int) -> None:
         kind, folder = self.choice.itemData(row)
         (self.chosen_run if kind == "run" else self.chosen_base).emit(folder)
+
+
+def press(button: QAbstractButton) -> None:
+    """By a key or the palette: what cannot be seen cannot be pressed."""
+    if not button.isHidden():
+        button.click()
 
 
 class CostWords(QWidget):

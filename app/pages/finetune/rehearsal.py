@@ -23,16 +23,16 @@ def rehearse(page: PageWidget, state: str) -> None:
     if state == "template":
         _show_longest(page)
     elif state in ("data", "empty"):
-        _wait(lambda: page.data_view.look is not None)
+        _wait(lambda: page.steps.data.look is not None)
     elif state == "lora":
-        page.setup.form.choose_method("lora")
+        page.steps.setup.form.choose_method("lora")
     elif state == "answers":
-        page.compare_view.looks.slider.set_number(_EARLY_LOOK)
+        page.steps.compare.looks.slider.set_number(_EARLY_LOOK)
 
 
 def _show_longest(page: FinetunePage) -> None:
     """The conversation of the most turns, when all are counted and packed."""
-    view = page.template_view
+    view = page.steps.template
     _wait(lambda: 0 < len(view.conversations) == len(view.counted.lengths) and view.masked is not None)
     turns = [len(conversation.messages) for conversation in view.conversations]
     view.masked = None

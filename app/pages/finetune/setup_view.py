@@ -109,12 +109,12 @@ class SetupView(QWidget):
         return panel
 
     def begin_with(self, base: Base | None) -> None:
-        changed = base != self._base
+        if base == self._base:
+            return
         self._base = base
-        if base is not None and changed:
-            model = base.config()
-            if model is not None:
-                self.form.fit(model)
+        model = base.config() if base is not None else None
+        if model is not None:
+            self.form.fit(model)
         self.reckon()
 
     def use_data(self, tables: dict[str, dict[str, Any]], problem: str, conversations: int) -> None:
