@@ -25,6 +25,7 @@ from engine.registry import Registry
 _MEMORY = 0.78e9
 _DEADLINE_SECONDS = 6.0
 _QUIET_SECONDS = 0.6
+_LAST_SECONDS = 0.25  # what a page stands in with is laid out, and the inspector follows it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,7 +99,7 @@ def render(page: str, size: QSize, out: Path, folder: Path, state: str = "runnin
         window.status.set_memory(_MEMORY)
         if shown is not None:
             shown.setFocus()
-        _spin(0.05)
+        _spin(_LAST_SECONDS)
         saved = window.grab().save(str(out))
         window.deleteLater()
     finally:

@@ -139,6 +139,21 @@ def checkpoints(run: Path, *steps: int) -> None:
     (run / "4-pretrain" / "checkpoints" / ".tmp-step").mkdir()
 
 
+def test_the_best_checkpoint_of_a_tuning_comes_first(tmp_path):
+    run = tmp_path / "assistant"
+    checkpoints(run, 20)
+    for step in (100, 200):
+        folder = run / "6-sft" / "checkpoints" / f"step-{step:06d}"
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text("{}")
+    now = datetime(2026, 11, 21, 10, 0).astimezone()
+    details = [source.detail for source in list_sources([summary(run, "assistant")], None, now)]
+    assert details == ["step 200", "step 100", "step 20, before fine-tuning"]
+    (run / "6-sft" / "best.json").write_text('{"checkpoint": "step-000100"}')
+    details = [source.detail for source in list_sources([summary(run, "assistant")], None, now)]
+    assert details == ["step 100, best", "step 200", "step 20, before fine-tuning"]
+
+
 def test_sources_are_the_newest_run_first_and_its_newest_checkpoint_first(tmp_path):
     first, second = tmp_path / "b", tmp_path / "a"
     checkpoints(first, 300, 600)

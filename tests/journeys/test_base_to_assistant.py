@@ -53,7 +53,7 @@ def tuned(window: MainWindow, desk: Desk, qtbot: Any, base: Path) -> Path:
     page: Any = window.show_page("finetune")
     qtbot.waitUntil(lambda: page.base is not None and page.base.folder == base, timeout=20_000)
     form = page.setup.form
-    qtbot.mouseClick(form.method.findChildren(type(form.method._group.button(1)))[1], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(form.method._group.button(1), Qt.MouseButton.LeftButton)
     for name, value in TUNING.items():
         form.rows[name].editor.setText(str(value))
     qtbot.waitUntil(lambda: page.setup.outlook is not None, timeout=20_000)
