@@ -47,11 +47,24 @@ def as_tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
     }
 
 
-def write_tokenizer(folder: Path, tokenizer: Tokenizer, context_length: int, chat_template: str | None = None) -> None:
+def save_for_transformers(tokenizer: Tokenizer, folder: Path, chat_template: str | None = None) -> None:
+    """tokenizer.json and tokenizer_config.json into a folder, which is made where it is missing. Raises OSError.
+
+    `transformers.AutoTokenizer` reads both and gives the same ids.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tokenizer(folder, tokenizer, None, chat_template)
+
+
+def write_tokenizer(
+    folder: Path, tokenizer: Tokenizer, context_length: int | None, chat_template: str | None = None
+) -> None:
     """Both files into an existing folder; `transformers.AutoTokenizer` reads them, and writes a conversation with the
-    same ids. What ends an answer is its end token then: other programs ask for no second one."""
+    same ids. What ends an answer is its end token then: other programs ask for no second one. context_length: of the
+    model, None for a tokenizer without one."""
     write_json(folder / "tokenizer.json", as_tokenizer_json(tokenizer))
-    config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": context_length}
+    config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    config |= {} if context_length is None else {"model_max_length": context_length}
     config |= {"eos_token": tokenizer.token_text(tokenizer.end_id), "clean_up_tokenization_spaces": False}
     if tokenizer.start_ids:
         config["bos_token"] = tokenizer.token_text(tokenizer.start_ids[0])

@@ -14,6 +14,7 @@ from engine.formats.bundle import SUMS, read_bundle
 from engine.formats.foreign_tokenizer import read_gguf_tokenizer, read_tokenizer
 from engine.formats.room import refuse_too_large
 from engine.launch.hub import download, is_hub_name
+from engine.launch.kept_tokenizer import keep_tokenizer
 from engine.model.config import ModelConfig
 from engine.store.artifact import MANIFEST, making_artifact, open_artifact
 from engine.store.files import read_json, sha256_file, sha256_json
@@ -144,7 +145,8 @@ def _keep(workspace: Workspace, found: _Found, source: str) -> Iterator[Progress
         open_artifact(folder, "model")
         yield Opened(folder, found.name, config, reused=True)
         return
-    tokenizer, tokenizer_folder = _keep_tokenizer(workspace, found)
+    tokenizer = found.tokenizer.build()
+    tokenizer_folder = keep_tokenizer(workspace, tokenizer, found.name, found.name, found.licence)
     tensors: dict[str, Tensor] = {}
     total, done = config.parameters(), 0
     for our_name, tensor in found.weights.tensors():
@@ -169,22 +171,6 @@ def _keep(workspace: Workspace, found: _Found, source: str) -> Iterator[Progress
 
         save_checkpoint(draft.folder / "checkpoints", 0, {"model": tensors}, state)
     yield Opened(folder, found.name, config)
-
-
-def _keep_tokenizer(workspace: Workspace, found: _Found) -> tuple[Tokenizer, Path]:
-    from engine.tokenizer.tokenizer import save_tokenizer
-
-    tokenizer = found.tokenizer.build()
-    # What its special tokens are for decides no text's ids, and so not its hash, but how a conversation is written.
-    settings: dict[str, Any] = {"hash": tokenizer.hash}
-    settings |= {"names": dict(tokenizer.names)} if tokenizer.kind == "imported" else {}
-    folder = workspace.artifact_folder("tokenizer", found.name, "import", settings, {})
-    if not (folder / MANIFEST).is_file():
-        with making_artifact(folder, kind="tokenizer", stage="import", config=settings, parents={}) as draft:
-            save_tokenizer(tokenizer, draft.folder)
-            draft.source, draft.licence = found.name, found.licence
-            draft.figures = {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size}
-    return tokenizer, folder
 
 
 def describe(opened: Opened) -> dict[str, Any]:
