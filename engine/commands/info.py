@@ -1,10 +1,11 @@
-"""`cutaway info`: what this machine and this installation are."""
+"""`cutaway info`: what this machine and this installation are, or what a tokenizer is."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -12,19 +13,25 @@ import psutil
 from engine import __version__
 from engine.commands._output import say, say_json
 from engine.commands._places import add_machine, add_workspace
+from engine.commands._tokenizer_facts import tell_tokenizer, tokenizer_folder
 from engine.store.workspace import MARK, Workspace, default_workspace
 
-HELP = "show versions, device, measured precision, memory and workspace"
+HELP = "show versions, device, measured precision, memory and workspace, or a tokenizer"
 _PACKAGES = ("torch", "numpy", "tokenizers", "safetensors", "pydantic", "PySide6-Essentials", "pyqtgraph")
 
 
 def configure(parser: ArgumentParser) -> None:
+    words = "a tokenizer's folder or its name in the workspace: show that instead"
+    parser.add_argument("tokenizer", nargs="?", default="", metavar="TOKENIZER", help=words)
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     add_workspace(parser)
     add_machine(parser)
 
 
 def run(arguments: Namespace) -> int:
+    if arguments.tokenizer:
+        tell_tokenizer(tokenizer_folder(_root(arguments), arguments.tokenizer), as_json=arguments.json)
+        return 0
     facts = {
         "cutaway": __version__,
         "python": platform.python_version(),
@@ -66,9 +73,14 @@ def _device(arguments: Namespace) -> dict[str, Any]:
 
 
 def _workspace(arguments: Namespace) -> dict[str, Any]:
-    root = (arguments.workspace or default_workspace()).expanduser().resolve()
+    root = _root(arguments)
     runs = len(Workspace(root).run_folders()) if (root / MARK).is_file() else 0
     return {"workspace": str(root), "runs": runs}
+
+
+def _root(arguments: Namespace) -> Path:
+    root: Path = (arguments.workspace or default_workspace()).expanduser().resolve()
+    return root
 
 
 def _tell(facts: dict[str, Any]) -> None:
