@@ -203,6 +203,17 @@ def test_without_a_world_it_says_what_is_missing(view, qtbot):
     assert view.problem() == "No files are chosen."
 
 
+def test_what_the_inspector_says_of_a_part(view, dialogs, desk, qtbot):
+    view.take_files([dialogs])
+    settle(view, qtbot)
+    band = view.panel.band
+    place = next(box.center() for share, box in band.boxes() if share.kind == "duplicates")
+    with qtbot.waitSignal(desk.bus.inspect) as told:
+        band._set_hover(band._kind_at(place))
+    assert told.args[0].rows[0][1] == "1"
+    assert "kept once" in told.args[0].words
+
+
 def test_conversations_of_ones_own_are_a_source(view, qtbot):
     view.choose_source(OWN)
     assert "None of your own" in view.problem()

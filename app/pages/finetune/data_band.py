@@ -18,7 +18,7 @@ HEIGHT = 62
 
 @dataclass(frozen=True)
 class Share:
-    """kind: "train", "held_out", "duplicates" or "rejected": each has a look of its own, not only a colour."""
+    """kind: "train", "held_out", "duplicates", "rejected" or "drafts": each looks different in more than hue."""
 
     kind: str
     name: str
@@ -26,9 +26,9 @@ class Share:
 
 
 class Band(QWidget):
-    """hovered(kind), "" when the pointer left; clicked(kind). Width is conversations; a few still get 3 px."""
+    """hovered(Share), None when the pointer left; clicked(kind). Width is conversations; a few still get 3 px."""
 
-    hovered = Signal(str)
+    hovered = Signal(object)
     clicked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -37,6 +37,10 @@ class Band(QWidget):
         self._hover = ""
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    @property
+    def total(self) -> int:
+        return sum(share.count for share in self._shares)
 
     def show_shares(self, shares: Sequence[Share]) -> None:
         self._shares = tuple(share for share in shares if share.count)
@@ -85,7 +89,7 @@ class Band(QWidget):
             )
             left = max(min(box.left(), right - wide), 0.0)
             right = left - 14
-            ink = {"rejected": p.danger, "duplicates": p.warning}.get(share.kind, p.text)
+            ink = {"rejected": p.danger, "duplicates": p.warning, "drafts": p.warning}.get(share.kind, p.text)
             painter.setFont(font(13, weight=500))
             painter.setPen(QColor(ink))
             painter.drawText(QPointF(left, _TOP + _BAND + 17), figures)
@@ -111,7 +115,7 @@ class Band(QWidget):
     def _set_hover(self, kind: str) -> None:
         if kind != self._hover:
             self._hover = kind
-            self.hovered.emit(kind)
+            self.hovered.emit(next((share for share in self._shares if share.kind == kind), None))
             self.update()
 
 

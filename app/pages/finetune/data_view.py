@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QHideEvent
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
@@ -15,12 +15,14 @@ from app.jobs.query import Ticket
 from app.pages.finetune.data_band import Share
 from app.pages.finetune.data_browse import HELD_OUT, REJECTED, TRAIN, Browse
 from app.pages.finetune.data_empty import DropZone
+from app.pages.finetune.data_inspections import of_share
 from app.pages.finetune.data_reading import Look, Reading, reading, world_of, worlds_of
 from app.pages.finetune.data_source import FILES, OWN, WORLD, SourcePanel
 from app.pages.finetune.data_stored import conversations_of, stored
 from app.pages.finetune.data_words import counted, format_words, share_names, source_words
 from app.pages.finetune.editor_view import EditorView
 from app.theme.type import M
+from app.widgets.drop_veil import DropVeil
 from engine.errors import CutawayError
 
 _KINDS = ("train", "held_out", "duplicates", "rejected")
@@ -70,6 +72,7 @@ class DataView(QWidget):
         layout.setSpacing(M)
         layout.addWidget(self.panel)
         layout.addWidget(self.pages, 1)
+        self.veil = DropVeil(self)
         self.setAcceptDrops(True)
         self._connect()
         self._offer_worlds()
@@ -82,7 +85,8 @@ class DataView(QWidget):
         self.panel.files_wanted.connect(self.ask_files)
         self.panel.import_wanted.connect(self.own.ask_import)
         self.panel.export_wanted.connect(self.own.ask_export)
-        self.panel.picked.connect(lambda kind: self.browse.show_side(_PICKED[kind]))
+        self.panel.picked.connect(self._show_part)
+        self.panel.band.hovered.connect(self._point_at)
         self.no_files.clicked.connect(self.ask_files)
         self.no_world.clicked.connect(lambda: self.choose_source(FILES))
         self.own.changed.connect(self._on_saved)
@@ -164,7 +168,7 @@ class DataView(QWidget):
 
     def take_files(self, paths: Sequence[Path]) -> None:
         """Reads these files in the place of those before."""
-        self._paths = tuple(paths)
+        self._paths, self._asked = tuple(paths), None  # the same ones may hold something else by now
         self.panel.columns.clear()
         self.panel.format.choose("auto")
         self.choose_source(FILES)
@@ -202,7 +206,7 @@ class DataView(QWidget):
             self._ask()
 
     def _on_workspace(self) -> None:
-        self._base, self._run, self._paths = None, None, ()
+        self._base, self._run, self._paths, self._asked = None, None, (), None
         self.own.close()
         if self._source == OWN:
             self.own.open()
@@ -255,7 +259,7 @@ class DataView(QWidget):
         """While one types: how many are complete. How many of them are held out is read once they are saved."""
         if self._source == OWN:
             total, complete = len(self.own.drafts.conversations), self.own.drafts.complete()
-            shares = [Share("train", "complete", complete), Share("rejected", "not complete yet", total - complete)]
+            shares = [Share("train", "complete", complete), Share("drafts", "not complete yet", total - complete)]
             self.panel.show_shares(complete, shares)
 
     def _take(self, item: object) -> None:
@@ -299,10 +303,21 @@ class DataView(QWidget):
         told = self._run is not None or self._source == FILES
         self.panel.say(words, format_words(look) if told else "")
         names = share_names(FILES if self._run is not None else self._source)
-        shares = [Share(kind, names[kind], look.count(kind)) for kind in _KINDS]
+        drafts = self._source == OWN and self._run is None
+        kinds = {kind: "drafts" if drafts and kind == "rejected" else kind for kind in _KINDS}
+        shares = [Share(kinds[kind], names[kind], look.count(kind)) for kind in _KINDS]
         self.panel.show_shares(look.count("train") + look.count("held_out"), shares)
         if self._source != OWN or self._run is not None:
             self.browse.show_look(look)
+
+    def _show_part(self, kind: str) -> None:
+        """Of one's own the list stays: it holds them all."""
+        if self.pages.currentWidget() is self.browse:
+            self.browse.show_side(_PICKED[kind])
+
+    def _point_at(self, share: Share | None) -> None:
+        found = of_share(share.kind, share.name, share.count, self.panel.band.total) if share is not None else None
+        self._desk.bus.inspect.emit(found)
 
     def _show_page(self) -> None:
         page: QWidget = self.browse
@@ -334,10 +349,16 @@ class DataView(QWidget):
         super().hideEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _dropped(event):
+        paths = _dropped(event)
+        if paths:
             event.acceptProposedAction()
+            self.veil.show_over(len(paths))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.veil.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
+        self.veil.hide()
         paths = _dropped(event)
         if paths:
             event.acceptProposedAction()

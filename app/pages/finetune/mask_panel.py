@@ -28,8 +28,8 @@ class MaskPanel(Panel):
         self.blocks: list[TurnTokens] = []
         self.legend = MaskLegend()
         self.add_control(self.legend)
-        self.back = ToolButton("ph.caret-left", "The conversation before")
-        self.ahead = ToolButton("ph.caret-right", "The next conversation")
+        self.back = ToolButton("ph.caret-left", "The conversation before (Alt+Left)")
+        self.ahead = ToolButton("ph.caret-right", "The next conversation (Alt+Right)")
         self.back.clicked.connect(lambda: self.stepped.emit(-1))
         self.ahead.clicked.connect(lambda: self.stepped.emit(1))
         self.add_control(self.back)

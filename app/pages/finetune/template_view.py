@@ -89,8 +89,8 @@ class TemplateView(QWidget):
         self.mask.clicked.connect(self.pick)
         self.packing.hovered.connect(self._point_at_piece)
         self.packing.clicked.connect(self.show_conversation)
-        self.source.unfolded.connect(lambda _: self._make_room())
-        for keys, by in (("PgUp", -1), ("PgDown", 1)):
+        self.source.unfolded.connect(self._unfold)
+        for keys, by in (("Alt+Left", -1), ("Alt+Right", 1)):
             QShortcut(QKeySequence(keys), self).activated.connect(
                 lambda by=by: self.show_conversation(self.position + by)
             )
@@ -236,6 +236,11 @@ class TemplateView(QWidget):
     def _say_empty(self, sentence: str) -> None:
         self.empty.set_sentence(sentence)
         self._pages.setCurrentWidget(self.empty)
+
+    def _unfold(self, open_: bool) -> None:
+        """The whole template takes the place of the packing as well."""
+        self.packing.setVisible(not open_)
+        self._make_room()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
