@@ -1,12 +1,14 @@
-"""Text as the model sees it: tokens as chips, thousands of them, painted only where they are in view."""
+"""Text as the model sees it: tokens as chips, a million of them, painted only where they are in view."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
@@ -15,26 +17,37 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from app.theme.palette import colors
 from app.widgets.token_view_colour import Colouring, Shades, TokenChip
-from app.widgets.token_view_layout import NEWLINE_MARK, TokenLayout
-from app.widgets.token_view_paint import TokenPainter, draw_outline
+from app.widgets.token_view_copy import CopyForm, copied
+from app.widgets.token_view_paint import draw_outline
+from app.widgets.token_view_scroll import MARGIN, TokenScroll
+from app.widgets.token_view_tokens import ChipRun, IdRun
 
-__all__ = ["Colouring", "TokenChip", "TokenView"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Colouring", "CopyForm", "TokenChip", "TokenView"]
 
 _BLINK_MS = 530
-_MARGIN = 3
+_SHIFTED = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+_KEYS = {CopyForm.TEXT: "Ctrl+C", CopyForm.IDS: "Ctrl+Shift+C", CopyForm.JSON: "Ctrl+Shift+J"}
 
 
-class TokenView(QAbstractScrollArea):
-    """Tokens in lines. `current` is the one that a person picked; `selected` is a range marked by dragging."""
+class TokenView(TokenScroll):
+    """Tokens in lines. `current` is the one that a person picked; `selected` is a range marked by dragging.
+
+    copied(form, count): tokens went to the clipboard.
+    """
 
     hovered = Signal(int)
     clicked = Signal(int)
     activated = Signal(int)
     selected = Signal(int, int)
+    copied = Signal(object, int)
 
     def __init__(
         self,
@@ -45,31 +58,20 @@ class TokenView(QAbstractScrollArea):
         line_height: int = 27,
         chip_height: int = 24,
     ) -> None:
-        super().__init__(parent)
-        self._painter = TokenPainter(size, fixed, line_height, chip_height)
-        self._tokens: list[TokenChip] = []
-        self._layout = TokenLayout(self._painter.measures(), 400)
+        super().__init__(parent, size=size, fixed=fixed, line_height=line_height, chip_height=chip_height)
         self._shades = Shades(colors(self))
         self._current: int | None = None
         self._hover = -1
         self._anchor: int | None = None
-        self._streaming = self._caret_on = False
-        self._scrolling = True
+        self._streaming = self._caret_on = self._links = False
         self._placeholder = ""
         self._blink = QTimer(self, interval=_BLINK_MS)
         self._blink.timeout.connect(self._toggle_caret)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
         self.setAccessibleName("Tokens")
-        self.verticalScrollBar().setSingleStep(line_height)
-
-    @property
-    def tokens(self) -> Sequence[TokenChip]:
-        return self._tokens
 
     @property
     def current(self) -> int | None:
@@ -82,45 +84,65 @@ class TokenView(QAbstractScrollArea):
 
     def set_tokens(self, tokens: Sequence[TokenChip]) -> None:
         """Shows other tokens. What was picked or marked is let go."""
-        self._tokens = list(tokens)
-        self._painter.values = [chip.value for chip in self._tokens]
-        self._current, self._anchor, self._hover = None, None, -1
-        self._painter.selection = range(0)
-        self._lay_out(0)
+        self._tokens = ChipRun(tokens)
+        self._painter.values = [chip.value for chip in tokens]
+        self._show_others()
+
+    def set_ids(self, ids: ArrayLike, chip_of: Callable[[int], TokenChip]) -> None:
+        """The same for a text of up to some millions of tokens, given by their ids: chips are made as they are needed.
+
+        chip_of: what stands for an id; it is asked once for each."""
+        self._tokens = IdRun(ids, chip_of)
+        self._painter.values = None
+        self._show_others()
+
+    def replace_ids(self, first: int, end: int, ids: ArrayLike) -> None:
+        """Other ids in the place of tokens `first` to `end` - 1; the place in the text stays in view.
+
+        Only for what `set_ids` showed; raises TypeError otherwise."""
+        if not isinstance(self._tokens, IdRun):
+            raise TypeError("These tokens came as chips")
+        self._tokens.replace(first, end, ids)
+        self._painter.values = None
+        self._let_go()
+        self._lay_out(first)
 
     def append(self, tokens: Sequence[TokenChip]) -> None:
-        """Adds tokens at the end; only the last line is laid out again. Follows the text when its end is in view."""
+        """Adds tokens at the end of those of `set_tokens`; only the last lines are laid out again. Follows the text
+        when its end is in view."""
+        if not isinstance(self._tokens, ChipRun):
+            raise TypeError("These tokens came as ids")
         bar = self.verticalScrollBar()
         follow = bar.value() >= bar.maximum() - 2
         start = len(self._tokens)
         self._tokens.extend(tokens)
+        values = self._painter.values
+        self._painter.values = values if isinstance(values, list) else list(values or ())
         self._painter.values.extend(chip.value for chip in tokens)
         self._lay_out(start)
         if follow:
-            bar.setValue(bar.maximum())
-
-    def follow(self) -> None:
-        """Brings the end into view; what is appended keeps it there until a person scrolls away from it."""
-        bar = self.verticalScrollBar()
-        bar.setValue(bar.maximum())
+            self.follow()
 
     def truncate(self, count: int) -> None:
         """Keeps the first `count` tokens."""
-        del self._tokens[count:], self._painter.values[count:]
+        self._tokens.cut(count)
+        if self._painter.values is not None:
+            self._painter.values = self._painter.values[:count]
         if self._current is not None and self._current >= count:
             self._current = None
         self._hover = -1
         self._painter.selection = range(0)
         self._lay_out(count)
 
-    def set_values(self, values: Sequence[float | None]) -> None:
-        """New values of all tokens, in order; `tokens` keeps those that it came with. A recolouring, no layout.
+    def set_values(self, values: Sequence[float | None] | NDArray[np.floating]) -> None:
+        """New values of all tokens, in order; `tokens` keeps those that it came with. A recolouring, no layout. In a
+        numpy array, which is kept and not copied, NaN stands for None.
 
         Raises ValueError when there are more or fewer values than tokens.
         """
         if len(values) != len(self._tokens):
             raise ValueError(f"{len(values)} values for {len(self._tokens)} tokens")
-        self._painter.values = list(values)
+        self._painter.values = values if hasattr(values, "dtype") else list(values)
         self.viewport().update()
 
     def set_colouring(self, colouring: Colouring) -> None:
@@ -132,12 +154,45 @@ class TokenView(QAbstractScrollArea):
         self._painter.show_spaces = shown
         self.viewport().update()
 
+    def set_show_newlines(self, shown: bool) -> None:
+        """The ends of lines as a faint arrow."""
+        self._painter.show_newlines = shown
+        self.viewport().update()
+
+    def set_bytes(self, shown: bool) -> None:
+        """Each token's bytes in hexadecimal, in the place of its text."""
+        if shown != self._painter.as_bytes:
+            self._painter.as_bytes = shown
+            self._lay_out_again()
+
+    def set_links(self, linked: bool) -> None:
+        """Whether all places of the token under the pointer light up."""
+        self._links = linked
+
+    def set_lit(self, token_id: int | None) -> None:
+        """Lights up all places of a token."""
+        if token_id != self._painter.lit:
+            self._painter.lit = token_id
+            self.viewport().update()
+
+    def count_of(self, token_id: int) -> int:
+        """How often a token stands in the text."""
+        return self._tokens.count_of(token_id)
+
     def set_current(self, index: int | None) -> None:
         """Frames a token and brings it into view."""
         self._current = index if index is not None and 0 <= index < len(self._tokens) else None
         if self._current is not None and self._scrolling:
             self._bring_into_view(self._current)
         self.viewport().update()
+
+    def set_selection(self, first: int, end: int) -> None:
+        """Marks tokens `first` to `end` - 1 and brings them into view; tells nobody."""
+        if range(first, end) != self._painter.selection:
+            self._painter.selection = range(first, min(end, len(self._tokens)))
+            if self._painter.selection and self._scrolling:
+                self._bring_into_view(first)
+            self.viewport().update()
 
     def set_marked(self, indices: Iterable[int]) -> None:
         """Underlines tokens in the colour of a warning."""
@@ -157,59 +212,15 @@ class TokenView(QAbstractScrollArea):
         self._placeholder = text
         self.viewport().update()
 
-    def set_scrolling(self, scrolling: bool) -> None:
-        """Without scrolling the view asks for the height of its whole text."""
-        self._scrolling = scrolling
-        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if scrolling else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
-        self.setVerticalScrollBarPolicy(policy)
-        vertical = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        if not scrolling:
-            vertical.setVerticalPolicy(QSizePolicy.Policy.Minimum)
-            vertical.setHeightForWidth(True)
-        self.setSizePolicy(vertical)
-        self.updateGeometry()
-
-    def content_height(self, width: int) -> int:
-        """Height in pixels of the whole text in a view `width` wide."""
-        if abs(self._text_width(width) - self._layout.width) < 1:
-            return self._layout.height + 2 * _MARGIN
-        layout = TokenLayout(self._painter.measures(), self._text_width(width))
-        layout.extend(self._tokens)
-        return layout.height + 2 * _MARGIN
-
-    def hasHeightForWidth(self) -> bool:
-        return not self._scrolling
-
-    def heightForWidth(self, width: int) -> int:
-        return self.content_height(width)
-
-    def sizeHint(self) -> QSize:
-        return QSize(400, 120 if self._scrolling else self.content_height(max(self.width(), 200)))
-
-    def minimumSizeHint(self) -> QSize:
-        """A view that does not scroll may be as low as one line."""
-        least = super().minimumSizeHint()
-        return least if self._scrolling else QSize(least.width(), self._painter.measures().line_height + 2 * _MARGIN)
-
-    def token_rect(self, index: int) -> QRect:
-        """Where token `index` stands, in viewport coordinates; empty when there is no such token."""
-        return self._token_rect(index).translated(self._origin()).toAlignedRect()
-
-    def index_at(self, position: QPoint) -> int:
-        """The token at a place of the viewport, -1 where none is."""
-        point = QPointF(position) - self._origin()
-        if not self._layout.rows or not 0 <= point.y() < self._layout.height:
-            return -1
-        row = self._layout.rows[self._layout.row_at(point.y())]
-        for piece in range(row.first, row.end):
-            left = self._layout.x[piece]
-            if left <= point.x() < left + self._layout.piece_width[piece] + 1:
-                return self._member_at(piece, point.x())
-        return -1
-
     def text_of(self, first: int, end: int) -> str:
         """The text of tokens first to end - 1, split characters joined."""
-        return b"".join(chip.data for chip in self._tokens[first:end]).decode("utf-8", errors="replace")
+        return copied(self._tokens[first:end], CopyForm.TEXT)
+
+    def copy(self, form: CopyForm = CopyForm.TEXT) -> None:
+        """The marked tokens, or all of them, to the clipboard."""
+        chosen = self._painter.selection or range(len(self._tokens))
+        QGuiApplication.clipboard().setText(copied(self._tokens[chosen.start : chosen.stop], form))
+        self.copied.emit(form, len(chosen))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
@@ -218,7 +229,7 @@ class TokenView(QAbstractScrollArea):
         if not self._tokens and self._placeholder:
             painter.setFont(self._painter.font)
             painter.setPen(QColor(palette.muted))
-            room = self.viewport().rect().adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+            room = self.viewport().rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
             painter.drawText(room, Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft, self._placeholder)
         painter.translate(self._origin())
         self._painter.paint(painter, self._layout, self._tokens, self._shades, self._rows_in(event.rect()))
@@ -230,10 +241,9 @@ class TokenView(QAbstractScrollArea):
             painter.fillRect(self._caret_rect(), accent)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
         bar = self.verticalScrollBar()
         at_end = self._streaming and bar.value() >= bar.maximum() - 2
-        self._lay_out(0)
+        super().resizeEvent(event)
         if at_end:
             self.follow()
 
@@ -242,9 +252,6 @@ class TokenView(QAbstractScrollArea):
             self._shades = Shades(colors(self))
             self.viewport().update()
         super().changeEvent(event)
-
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
-        self.viewport().scroll(dx, dy)
 
     def leaveEvent(self, event: QEvent) -> None:
         self._set_hover(-1)
@@ -272,9 +279,25 @@ class TokenView(QAbstractScrollArea):
         if index >= 0:
             self.activated.emit(index)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if not self._tokens:
+            return
+        menu = QMenu(self)
+        for form, key in _KEYS.items():
+            action = menu.addAction(form.value)
+            action.setShortcut(QKeySequence(key))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            action.triggered.connect(lambda _=False, form=form: self.copy(form))
+        menu.popup(event.globalPos())
+        menu.aboutToHide.connect(menu.deleteLater)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy()
+        elif event.modifiers() == _SHIFTED and event.key() == Qt.Key.Key_C:
+            self.copy(CopyForm.IDS)
+        elif event.modifiers() == _SHIFTED and event.key() == Qt.Key.Key_J:
+            self.copy(CopyForm.JSON)
         elif event.matches(QKeySequence.StandardKey.SelectAll) and self._tokens:
             self._painter.selection = range(len(self._tokens))
             self.viewport().update()
@@ -284,62 +307,14 @@ class TokenView(QAbstractScrollArea):
         elif not self._move(event):
             super().keyPressEvent(event)
 
-    def copy(self) -> None:
-        """The text of the marked tokens, or all of it, to the clipboard."""
-        chosen = self._painter.selection or range(len(self._tokens))
-        QGuiApplication.clipboard().setText(self.text_of(chosen.start, chosen.stop))
+    def _show_others(self) -> None:
+        self._let_go()
+        self._layout = self._new_layout(self._layout.width)
+        self._lay_out(0)
 
-    def _lay_out(self, start: int) -> None:
-        """Sets the lines again from token `start` on; all of them when the width changed."""
-        width = self._text_width(self.viewport().width())
-        if abs(width - self._layout.width) >= 1 and width > 40:
-            self._layout = TokenLayout(self._painter.measures(), width)
-        self._layout.cut(start, self._tokens)
-        bar = self.verticalScrollBar()
-        page = self.viewport().height()
-        bar.setPageStep(page)
-        bar.setRange(0, max(self._layout.height + 2 * _MARGIN - page, 0) if self._scrolling else 0)
-        if not self._scrolling:
-            self.updateGeometry()
-        self.viewport().update()
-
-    def _text_width(self, width: int) -> float:
-        return width - 2 * _MARGIN
-
-    def _origin(self) -> QPointF:
-        return QPointF(_MARGIN, _MARGIN - self.verticalScrollBar().value())
-
-    def _rows_in(self, rect: QRect) -> range:
-        if not self._layout.rows:
-            return range(0)
-        top = self._origin().y()
-        return range(self._layout.row_at(rect.top() - top), self._layout.row_at(rect.bottom() - top) + 1)
-
-    def _token_rect(self, index: int) -> QRectF:
-        """In the layout's coordinates; of a split character the token's own bytes."""
-        if not 0 <= index < len(self._tokens):
-            return QRectF()
-        row = self._layout.rows[self._layout.row_of(index)]
-        piece = self._layout.piece_of[index]
-        if self._layout.box[piece]:
-            return dict(self._painter.cell_rects(self._layout, self._tokens, row, piece))[index]
-        return self._painter.chip_rect(self._layout, row, piece)
-
-    def _member_at(self, piece: int, x: float) -> int:
-        if self._layout.box[piece]:
-            for token, left, width in self._layout.cells(piece, self._tokens):
-                if left <= x < left + width + 1:
-                    return token
-        return self._layout.token[piece]
-
-    def _caret_rect(self) -> QRectF:
-        if not self._layout.rows:
-            return QRectF(0, 5, 2, self._painter.chip_height - 4)
-        row, last = self._layout.rows[-1], len(self._layout.token) - 1
-        if self._layout.text[last].endswith(NEWLINE_MARK):
-            return QRectF(0, row.y + row.height + 5, 2, self._painter.chip_height - 8)
-        chip = self._painter.chip_rect(self._layout, row, last)
-        return QRectF(chip.right() + 5, chip.top() + 3, 2, self._painter.chip_height - 6)
+    def _let_go(self) -> None:
+        self._current, self._anchor, self._hover = None, None, -1
+        self._painter.selection = range(0)
 
     def _toggle_caret(self) -> None:
         self._caret_on = not self._caret_on
@@ -349,6 +324,8 @@ class TokenView(QAbstractScrollArea):
     def _set_hover(self, index: int) -> None:
         if index != self._hover:
             self._hover = index
+            if self._links:
+                self.set_lit(self._tokens[index].token_id if index >= 0 else None)
             self.viewport().update()
             self.hovered.emit(index)
 
@@ -381,19 +358,3 @@ class TokenView(QAbstractScrollArea):
         self.set_current(target)
         self.clicked.emit(target)
         return True
-
-    def _beside(self, index: int, lines: int) -> int:
-        """The token nearest above or below token `index`."""
-        if not 0 <= index < len(self._tokens):
-            return 0
-        target = min(max(self._layout.row_of(index) + lines, 0), len(self._layout.rows) - 1)
-        row, x = self._layout.rows[target], self._token_rect(index).center().x()
-        nearest = min(range(row.first, row.end), key=lambda piece: abs(self._layout.x[piece] - x))
-        return self._layout.token[nearest]
-
-    def _bring_into_view(self, index: int) -> None:
-        row, bar = self._layout.rows[self._layout.row_of(index)], self.verticalScrollBar()
-        if row.y < bar.value():
-            bar.setValue(row.y)
-        elif row.y + row.height + 2 * _MARGIN > bar.value() + self.viewport().height():
-            bar.setValue(row.y + row.height + 2 * _MARGIN - self.viewport().height())

@@ -1,35 +1,28 @@
 """Where every token stands: lines of pieces, broken between words, rebuilt only from the line that changes.
 
-A piece is what is painted at one place: a token, a part of one (a newline inside it, or a token wider than the view)
-or a split character, whose several tokens share one box. Lists run in parallel because 20,000 of them are laid out
-at once.
+The columns are numpy arrays with one entry for each piece in the text (see `token_view_pieces`), so that a million of
+them take sixteen megabytes and a fraction of a second; a long text is laid out a stretch at a time.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from app.widgets.token_view_colour import TokenChip
+from app.widgets.token_view_pieces import Column, Measures, PieceTable, box_text, split_character
 
-NEWLINE_MARK = "↵"
-_TAB = "    "
-_PICTURES: dict[int, int | str | None] = {code: 0x2400 + code for code in range(32) if code not in (9, 10)}
-_PICTURES |= {9: _TAB, 127: 0x2421}
-_JOINERS = ("\u200d", "\ufe0f", "\U0001f3fb", "\U0001f3fc", "\U0001f3fd", "\U0001f3fe", "\U0001f3ff")
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
+    from app.widgets.token_view_tokens import Run
 
-@dataclass(frozen=True)
-class Measures:
-    """Pixels. advance: width of a text in the view's font; byte: width of one hexadecimal pair in the byte font."""
-
-    advance: Callable[[str], float]
-    byte: float
-    line_height: int
-    box_line_height: int
-    padding: int
-    gap: int
+STRETCH = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,196 +35,193 @@ class Row:
     end: int
 
 
-class TokenLayout:
-    """rows, and for each piece: token (its first), count (tokens in it), x, width, text, box (a split character)."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One place in a line. token: its first; count: tokens in it, more than one only in a box. x, width: pixels."""
 
-    def __init__(self, measures: Measures, width: float) -> None:
+    token: int
+    count: int
+    text: str
+    x: float
+    width: float
+    box: bool
+
+
+class TokenLayout:
+    """done: how many tokens have been laid out. height: of the lines there are."""
+
+    def __init__(self, measures: Measures, width: float, *, as_bytes: bool = False) -> None:
         self.measures = measures
         self.width = max(width, 40.0)
-        self.rows: list[Row] = []
-        self.token: list[int] = []
-        self.count: list[int] = []
-        self.x: list[float] = []
-        self.piece_width: list[float] = []
-        self.text: list[str] = []
-        self.box: list[bool] = []
-        self.piece_of: list[int] = []
-        self._row_first = 0
-        self._last_break = 0
-        self._cursor = 0.0
+        self.height = 0
+        self.done = 0
+        self._table = PieceTable(measures, self.width, as_bytes)
+        self._token, self._piece, self._left = Column(np.int32), Column(np.int32), Column(np.float64)
+        self._boxes = array("i")
+        self._row_first: list[int] = []
+        self._row_y: list[int] = []
+        self._open = 0  # the first piece of the line that is not finished
 
     @property
-    def height(self) -> int:
-        return self.rows[-1].y + self.rows[-1].height if self.rows else 0
+    def row_count(self) -> int:
+        return len(self._row_first)
 
-    def extend(self, tokens: Sequence[TokenChip]) -> None:
-        """Lays out what is new in `tokens` behind what stands; the last line is set again with it."""
-        self.cut(len(self.piece_of), tokens)
+    @property
+    def settled(self) -> int:
+        """How many tokens stand in finished lines."""
+        return int(self._token.array[self._open]) if self._open < len(self._token) else self.done
 
-    def cut(self, count: int, tokens: Sequence[TokenChip]) -> None:
-        """Keeps the lines before token `count`, sets those of `tokens` from there on."""
-        index = self._rewind(count)
-        total = len(tokens)
-        while index < total:
-            chip = tokens[index]
-            if chip.text and "\ufffd" not in chip.text and "\n" not in chip.text:
-                self._place_token(index, chip.text.translate(_PICTURES), chip)
-                index += 1
-            else:
-                index = self._place_unusual(index, tokens)
-        self._close_row(len(self.token))
+    def extend(self, tokens: Run, until: int | None = None) -> None:
+        """Lays out what is new in `tokens` up to token `until`; the last line is set again when the text grew."""
+        end = len(tokens) if until is None else min(until, len(tokens))
+        while self.done < end:
+            self._add(tokens, self.done, min(self.done + STRETCH, end))
+            self._break(self.done >= len(tokens))
+
+    def cut(self, count: int) -> None:
+        """Forgets the line of token `count` - 1, the one before it (a word that got shorter may fit there again) and
+        all that follow."""
+        count = min(count, self.done)
+        keep = max(self.row_of(count - 1) - 1, 0) if count and self.row_count else 0
+        while keep and self._begins_within_token(self._row_first[keep]):
+            keep -= 1
+        first = self._row_first[keep] if keep < self.row_count else self._open
+        self.done = int(self._token.array[first]) if first < len(self._token) else self.done
+        for column in (self._token, self._piece, self._left):
+            column.cut(first)
+        self.height = self._row_y[keep] if keep < self.row_count else self.height
+        del self._row_first[keep:], self._row_y[keep:]
+        del self._boxes[bisect_left(self._boxes, first) :]
+        self._open = first
+
+    def row(self, index: int) -> Row:
+        first, y = self._row_first[index], self._row_y[index]
+        if index + 1 < self.row_count:
+            return Row(y, self._row_y[index + 1] - y, first, self._row_first[index + 1])
+        return Row(y, self.height - y, first, self._open)
 
     def row_at(self, y: float) -> int:
         """Index of the line at height y, within the lines there are; -1 without any."""
-        return min(max(bisect_right(self.rows, y, key=lambda row: row.y) - 1, 0), len(self.rows) - 1)
+        return min(max(bisect_right(self._row_y, y) - 1, 0), self.row_count - 1)
 
     def row_of(self, token: int) -> int:
-        return bisect_right(self.rows, self.piece_of[token], key=lambda row: row.first) - 1
+        """The line where a token begins. It must have been laid out."""
+        return max(bisect_right(self._row_first, self.piece_of(token)) - 1, 0)
 
-    def cells(self, piece: int, tokens: Sequence[TokenChip]) -> list[tuple[int, float, float]]:
+    def piece_of(self, token: int) -> int:
+        """The first piece of a token, or the box that it shares."""
+        tokens = self._token.array
+        place = int(np.searchsorted(tokens, token, "left"))
+        return place if place < len(tokens) and tokens[place] == token else place - 1
+
+    def first_token(self, row: int) -> int:
+        return int(self._token.array[self._row_first[row]])
+
+    def piece(self, index: int) -> Piece:
+        row = bisect_right(self._row_first, index) - 1
+        first = self._row_first[row] if row >= 0 else 0
+        return next(self._pieces(first, index, index + 1))
+
+    def pieces_of(self, row: Row) -> Iterator[Piece]:
+        """What stands in a line, from left to right."""
+        return self._pieces(row.first, row.first, row.end)
+
+    def _pieces(self, row_first: int, first: int, end: int) -> Iterator[Piece]:
+        table, origin = self._table, self._left.array[row_first]
+        kinds = self._piece.array[first:end]
+        tokens = self._token.array[first : end + 1].tolist()
+        if len(tokens) == end - first:
+            tokens.append(self.done)
+        left = (self._left.array[first:end] - origin).tolist()
+        widths, boxes = table.width.array[kinds].tolist(), table.box.array[kinds].tolist()
+        for at, kind in enumerate(kinds.tolist()):
+            count = tokens[at + 1] - tokens[at] if boxes[at] else 1
+            yield Piece(tokens[at], count, table.texts[kind], left[at], widths[at], boxes[at])
+
+    def cells(self, piece: Piece, tokens: Sequence[TokenChip]) -> list[tuple[int, float, float]]:
         """Of a box: (token, x, width) of each token's bytes, below the character."""
-        widths = [self._cell_width(tokens[self.token[piece] + at]) for at in range(self.count[piece])]
-        x = self.x[piece] + (self.piece_width[piece] - sum(widths) - (len(widths) - 1)) / 2
+        widths = [self._table.cell_width(tokens[piece.token + at]) for at in range(piece.count)]
+        x = piece.x + (piece.width - sum(widths) - (len(widths) - 1)) / 2
         cells = []
         for at, width in enumerate(widths):
-            cells.append((self.token[piece] + at, x, width))
+            cells.append((piece.token + at, x, width))
             x += width + 1
         return cells
 
-    def _rewind(self, count: int) -> int:
-        """Drops everything from the line of token `count` - 1 on; the token to go on with."""
-        keep = self.row_of(count - 1) if count and self.piece_of and self.rows else 0
-        while keep and self._begins_within_token(self.rows[keep].first):
-            keep -= 1
-        first = self.rows[keep].first if keep < len(self.rows) else len(self.token)
-        index = self.token[first] if first < len(self.token) else len(self.piece_of)
-        for column in (self.token, self.count, self.x, self.piece_width, self.text, self.box):
-            del column[first:]
-        del self.piece_of[index:], self.rows[keep:]
-        self._row_first = self._last_break = first
-        self._cursor = 0.0
-        return index
-
     def _begins_within_token(self, piece: int) -> bool:
-        return piece > 0 and self.token[piece] == self.token[piece - 1]
+        tokens = self._token.array
+        return piece > 0 and bool(tokens[piece] == tokens[piece - 1])
 
-    def _place_token(self, index: int, text: str, chip: TokenChip) -> None:
-        """One token, or one line of it."""
-        measures = self.measures
-        padding, gap = (0, 0) if chip.plain else (2 * measures.padding, measures.gap)
-        width = measures.advance(text) + padding
-        if width > self.width and len(text) > 1:
-            for part in self._parts(text, self.width - padding):
-                self._place(index, 1, part, measures.advance(part) + padding, gap, False)
-        else:
-            self._place(index, 1, text, width, gap, False)
+    def _add(self, tokens: Run, first: int, end: int) -> None:
+        """The pieces of tokens `first` to `end` - 1, and of those that share a character with the last of them."""
+        numbers = tokens.numbers(first, end)
+        self._table.cover(tokens.kinds)
+        pieces, counts = self._table.first.array[numbers], self._table.count.array[numbers]
+        self.done = end
+        if not counts.all():
+            self._box(tokens, first, pieces, counts)
+        places = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        begins = np.cumsum(counts) - counts
+        kinds = pieces[places] + (np.arange(len(places), dtype=np.int32) - begins[places])
+        self._append(places + first, kinds)
 
-    def _place(self, index: int, count: int, text: str, width: float, gap: int, box: bool) -> None:
-        piece = len(self.token)
-        if len(self.piece_of) <= index:
-            self.piece_of.extend([piece] * count)
-        if box or text[:1] == " " or (piece and self.text[piece - 1][-1:] == " "):
-            self._last_break = piece
-        if self._cursor + width > self.width and piece > self._row_first:
-            self._wrap(piece)
-        self.token.append(index)
-        self.count.append(count)
-        self.x.append(self._cursor)
-        self.piece_width.append(width)
-        self.text.append(text)
-        self.box.append(box)
-        self._cursor += width + gap
+    def _box(self, tokens: Run, first: int, pieces: NDArray[Any], counts: NDArray[Any]) -> None:
+        """One box in the place of the tokens that share a character."""
+        behind = 0
+        for place in np.flatnonzero(counts == 0).tolist():
+            if place < behind:
+                continue
+            size, text = split_character(tokens, first + place)
+            pieces[place] = self._table.box_of(box_text(text), tokens[first + place : first + place + size])
+            behind = place + size
+            counts[place:behind] = 0
+            counts[place] = 1
+        self.done = max(self.done, first + behind)
 
-    def _wrap(self, piece: int) -> None:
-        """Moves the unfinished word to a new line, or only the piece when the word fills the line."""
-        start = self._last_break if self._last_break > self._row_first else piece
-        self._close_row(start)
-        shift = self.x[start] if start < piece else self._cursor
-        for moved in range(start, piece):
-            self.x[moved] -= shift
-        self._cursor -= shift
+    def _append(self, tokens: NDArray[Any], kinds: NDArray[Any]) -> None:
+        table, start = self._table, len(self._token)
+        steps = table.width.array[kinds] + table.gap.array[kinds]
+        begin = 0.0
+        if start:
+            last = self._piece.array[-1]
+            begin = float(self._left.array[-1] + table.width.array[last] + table.gap.array[last])
+        self._token.extend(tokens)
+        self._piece.extend(kinds)
+        self._left.extend(begin + np.cumsum(steps) - steps)
+        self._boxes.extend((np.flatnonzero(table.box.array[kinds]) + start).tolist())
 
-    def _close_row(self, end: int) -> None:
-        if end <= self._row_first:
-            return
-        boxed = any(self.box[self._row_first : end])
-        height = self.measures.box_line_height if boxed else self.measures.line_height
-        self.rows.append(Row(self.height, height, self._row_first, end))
-        self._row_first = self._last_break = end
+    def _break(self, final: bool) -> None:
+        """Finishes lines from the open one on; the last one only when the text ends there."""
+        table, base = self._table, self._open
+        kinds = self._piece.array[base:]
+        left = self._left.array[base:]
+        right = (left + table.width.array[kinds]).tolist()
+        spaced = table.spaced.array[kinds]
+        breaks = table.breaks.array[kinds]
+        breaks[1:] |= spaced[:-1]
+        at = np.arange(len(kinds))
+        last_break: list[int] = np.maximum.accumulate(np.where(breaks, at, -1)).tolist()
+        ends: list[int] = [*np.flatnonzero(table.ends.array[kinds]).tolist(), len(kinds)]
+        lefts, first, total, upcoming = left.tolist(), 0, len(kinds), 0
+        while first < total:
+            end = max(bisect_right(right, lefts[first] + self.width, first), first + 1)
+            while ends[upcoming] < first:
+                upcoming += 1
+            if ends[upcoming] < end:
+                end = ends[upcoming] + 1
+            elif end >= total:
+                if not final:
+                    break
+                end = total
+            elif last_break[end] > first:
+                end = last_break[end]
+            self._close(base + first, base + end)
+            first = end
+        self._open = base + first
 
-    def _place_unusual(self, index: int, tokens: Sequence[TokenChip]) -> int:
-        """A token with a newline, without a text, or the beginning of a split character; the index behind it."""
-        chip = tokens[index]
-        if "\n" in chip.text and "\ufffd" not in chip.text:
-            self._place_lines(index, chip)
-            return index + 1
-        count, text = split_character(tokens, index)
-        if count == 1 and is_whole(chip.data):
-            self._place_token(index, (text or chip.text).translate(_PICTURES) or f"#{chip.token_id}", chip)
-        else:
-            text = text.strip().translate(_PICTURES) or "\ufffd"
-            self._place(index, count, text, self._box_width(text, tokens[index : index + count]), 2, True)
-        return index + count
-
-    def _place_lines(self, index: int, chip: TokenChip) -> None:
-        *lines, last = chip.text.split("\n")
-        for line in lines:
-            self._place_token(index, line.translate(_PICTURES) + NEWLINE_MARK, chip)
-            self._close_row(len(self.token))
-            self._cursor = 0.0
-        if last:
-            self._place_token(index, last.translate(_PICTURES), chip)
-
-    def _parts(self, text: str, room: float) -> Iterator[str]:
-        """A text wider than the view, cut where the line ends."""
-        start = 0
-        while start < len(text):
-            size = 1
-            while start + size < len(text) and self.measures.advance(text[start : start + size + 1]) <= room:
-                size += 1
-            yield text[start : start + size]
-            start += size
-
-    def _box_width(self, text: str, chips: Sequence[TokenChip]) -> float:
-        cells = sum(self._cell_width(chip) for chip in chips) + len(chips) - 1
-        return max(cells, self.measures.advance(text)) + 2 * (self.measures.padding + 2)
-
-    def _cell_width(self, chip: TokenChip) -> float:
-        return max(len(chip.data), 1) * self.measures.byte + 4
-
-
-def is_whole(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def split_character(tokens: Sequence[TokenChip], index: int) -> tuple[int, str]:
-    """How many tokens from `index` on make up whole characters, and their text (U+FFFD for bytes that never do).
-
-    An emoji that is joined from several characters (a family, a skin tone) stays together when it is split.
-    """
-    data, count = tokens[index].data, 1
-    while not is_whole(data) and count < 8 and _is_cut_short(data) and index + count < len(tokens):
-        data += tokens[index + count].data
-        count += 1
-    while is_whole(data) and count > 1 and index + count < len(tokens):
-        more, taken = b"", 0
-        while taken < 8 and index + count + taken < len(tokens) and (not more or not is_whole(more)):
-            more += tokens[index + count + taken].data
-            taken += 1
-        if not is_whole(more) or not (more.decode().startswith(_JOINERS) or data.decode().endswith("\u200d")):
-            break
-        data, count = data + more, count + taken
-    return count, data.decode("utf-8", errors="replace")
-
-
-def _is_cut_short(data: bytes) -> bool:
-    """Whether the bytes are the beginning of a character and more may follow."""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.reason == "unexpected end of data"
-    return False
+    def _close(self, first: int, end: int) -> None:
+        box = bisect_left(self._boxes, first)
+        boxed = box < len(self._boxes) and self._boxes[box] < end
+        self._row_first.append(first)
+        self._row_y.append(self.height)
+        self.height += self.measures.box_line_height if boxed else self.measures.line_height

@@ -9,7 +9,8 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QStaticT
 
 from app.theme.type import font
 from app.widgets.token_view_colour import Colouring, Shade, Shades, TokenChip
-from app.widgets.token_view_layout import NEWLINE_MARK, Measures, Row, TokenLayout
+from app.widgets.token_view_layout import Piece, Row, TokenLayout
+from app.widgets.token_view_pieces import NEWLINE_MARK, Measures
 
 RADIUS = 3
 BOX_HEIGHT = 42
@@ -27,7 +28,10 @@ class TokenPainter:
         self.chip_height = chip_height
         self.colouring = Colouring.POSITION
         self.show_spaces = fixed
-        self.values: list[float | None] = []
+        self.show_newlines = True
+        self.as_bytes = False
+        self.values: Sequence[float | None] | None = None
+        self.lit: int | None = None
         self.marked: Collection[int] = frozenset()
         self.selection = range(0)
         self._metrics = QFontMetricsF(self.font)
@@ -48,29 +52,34 @@ class TokenPainter:
             self._gap,
         )
 
+    def value(self, token: int) -> float | None:
+        """What colours a token; None without a value."""
+        value = None if self.values is None else self.values[token]
+        return None if value is None or value != value else float(value)
+
     def paint(
         self, painter: QPainter, layout: TokenLayout, tokens: Sequence[TokenChip], shades: Shades, rows: range
     ) -> None:
         """rows: indices of lines; the painter's origin is the layout's."""
         painter.setFont(self.font)
         for index in rows:
-            row = layout.rows[index]
-            for piece in range(row.first, row.end):
-                if layout.box[piece]:
+            row = layout.row(index)
+            for piece in layout.pieces_of(row):
+                if piece.box:
                     self._paint_box(painter, layout, tokens, shades, row, piece)
                 else:
-                    self._paint_chip(painter, layout, tokens, shades, row, piece)
+                    self._paint_chip(painter, tokens, shades, row, piece)
 
-    def chip_rect(self, layout: TokenLayout, row: Row, piece: int) -> QRectF:
-        height = BOX_HEIGHT if layout.box[piece] else self.chip_height
-        top = row.y + (row.height - height) / 2 if layout.box[piece] else row.y + self._chip_top(row)
-        return QRectF(layout.x[piece], top, layout.piece_width[piece], height)
+    def chip_rect(self, row: Row, piece: Piece) -> QRectF:
+        height = BOX_HEIGHT if piece.box else self.chip_height
+        top = row.y + (row.height - height) / 2 if piece.box else row.y + self._chip_top(row)
+        return QRectF(piece.x, top, piece.width, height)
 
     def cell_rects(
-        self, layout: TokenLayout, tokens: Sequence[TokenChip], row: Row, piece: int
+        self, layout: TokenLayout, tokens: Sequence[TokenChip], row: Row, piece: Piece
     ) -> list[tuple[int, QRectF]]:
         """Of a split character: each token with the place of its bytes."""
-        top = self.chip_rect(layout, row, piece).bottom() - 17
+        top = self.chip_rect(row, piece).bottom() - 17
         return [(token, QRectF(x, top, width, 14)) for token, x, width in layout.cells(piece, tokens)]
 
     def _chip_top(self, row: Row) -> float:
@@ -78,33 +87,30 @@ class TokenPainter:
         return (self._line_height - self.chip_height) / 2 + (2 if row.height > self._line_height else 0)
 
     def _paint_chip(
-        self,
-        painter: QPainter,
-        layout: TokenLayout,
-        tokens: Sequence[TokenChip],
-        shades: Shades,
-        row: Row,
-        piece: int,
+        self, painter: QPainter, tokens: Sequence[TokenChip], shades: Shades, row: Row, piece: Piece
     ) -> None:
-        token = layout.token[piece]
+        token = piece.token
         chip = tokens[token]
-        shade = shades.of(chip, token, self.values[token], self.colouring)
-        rect = self.chip_rect(layout, row, piece)
+        shade = shades.of(chip, token, self.value(token), self.colouring)
+        rect = self.chip_rect(row, piece)
         fill_chip(painter, rect, shade)
         if token in self.selection:
             self._tint(painter, rect, shades)
         baseline = QPointF(rect.x() + (0 if chip.plain else self._padding), self._text_top(rect))
-        self._paint_text(painter, baseline, layout.text[piece], chip, shade)
+        self._paint_text(painter, baseline, piece.text, chip, shade)
         if token in self.marked:
             painter.fillRect(QRectF(rect.x(), rect.bottom() - 1, rect.width(), 2), QColor(shades.palette.warning))
+        if chip.token_id == self.lit:
+            self._light(painter, rect, shades)
 
     def _paint_text(self, painter: QPainter, at: QPointF, text: str, chip: TokenChip, shade: Shade) -> None:
         if text.endswith(NEWLINE_MARK) and "\n" in chip.text:
             text = text[:-1]
-            faint = QColor(shade.ink)
-            faint.setAlphaF(0.5)
-            painter.setPen(faint)
-            painter.drawStaticText(at + QPointF(self._advance(text), 0), self._static(NEWLINE_MARK))
+            if self.show_newlines:
+                faint = QColor(shade.ink)
+                faint.setAlphaF(0.5)
+                painter.setPen(faint)
+                painter.drawStaticText(at + QPointF(self._advance(text), 0), self._static(NEWLINE_MARK))
         if self.show_spaces and text[:1] == " " and not chip.plain:
             faint = QColor(shade.ink)
             faint.setAlphaF(0.45)
@@ -125,18 +131,17 @@ class TokenPainter:
         tokens: Sequence[TokenChip],
         shades: Shades,
         row: Row,
-        piece: int,
+        piece: Piece,
     ) -> None:
-        rect = self.chip_rect(layout, row, piece)
+        rect = self.chip_rect(row, piece)
         painter.setPen(QPen(QColor(shades.palette.border), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
         painter.setPen(QColor(shades.palette.text))
-        text = layout.text[piece]
-        left = rect.center().x() - self._advance(text) / 2
-        painter.drawStaticText(QPointF(left, rect.y() + 1), self._static(text))
+        left = rect.center().x() - self._advance(piece.text) / 2
+        painter.drawStaticText(QPointF(left, rect.y() + 1), self._static(piece.text))
         for token, cell in self.cell_rects(layout, tokens, row, piece):
-            shade = shades.of(tokens[token], token, self.values[token], self.colouring)
+            shade = shades.of(tokens[token], token, self.value(token), self.colouring)
             fill_chip(painter, cell, shade)
             if token in self.selection:
                 self._tint(painter, cell, shades)
@@ -144,6 +149,14 @@ class TokenPainter:
             painter.setFont(self.byte_font)
             painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, tokens[token].data.hex(" ").upper())
             painter.setFont(self.font)
+            if tokens[token].token_id == self.lit:
+                self._light(painter, cell, shades)
+
+    def _light(self, painter: QPainter, rect: QRectF, shades: Shades) -> None:
+        """The same token as the one under the pointer."""
+        painter.setPen(QPen(QColor(shades.palette.accent), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
 
     def _tint(self, painter: QPainter, rect: QRectF, shades: Shades) -> None:
         tint = QColor(shades.palette.accent)
