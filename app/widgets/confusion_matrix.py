@@ -27,6 +27,7 @@ class ConfusionMatrix(QWidget):
         super().__init__(parent)
         self._labels: tuple[str, ...] = ()
         self._counts: tuple[int, ...] = ()
+        self._widest = 0.0
         self._cell: tuple[int, int] | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -38,6 +39,8 @@ class ConfusionMatrix(QWidget):
         if (tuple(labels), tuple(counts)) == (self._labels, self._counts):
             return
         self._labels, self._counts = tuple(labels), tuple(counts)
+        metrics = QFontMetricsF(font(11))
+        self._widest = max((metrics.horizontalAdvance(label) for label in self._labels), default=0.0)
         spoken = []
         for row, label in enumerate(self._labels):
             told = ", ".join(f"{self.count(row, place)} as {other}" for place, other in enumerate(self._labels))
@@ -55,9 +58,7 @@ class ConfusionMatrix(QWidget):
         return QSize(180, round(_HEAD + _FOOT + 18 * max(len(self._labels), 2)))
 
     def _left(self) -> float:
-        metrics = QFontMetricsF(font(11))
-        widest = max((metrics.horizontalAdvance(label) for label in self._labels), default=0.0)
-        return min(widest, self.width() * 0.3) + 10
+        return min(self._widest, self.width() * 0.3) + 10
 
     def _box(self, row: int, column: int) -> QRectF:
         count = max(len(self._labels), 1)

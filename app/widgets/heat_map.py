@@ -38,7 +38,7 @@ class HeatMap(QWidget):
         self._words = words
         self._rows: tuple[HeatRow, ...] = ()
         self._columns: tuple[str, ...] = ()
-        self._title, self._top = "", 1.0
+        self._title, self._top, self._left = "", 1.0, 0.0
         self._cell: tuple[int, int] | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -50,6 +50,8 @@ class HeatMap(QWidget):
         if told == (self._rows, self._columns, self._title, self._top):
             return
         self._rows, self._columns, self._title, self._top = told
+        metrics = QFontMetricsF(font(11))
+        self._left = max((metrics.horizontalAdvance(row.name) for row in self._rows), default=0.0) + 8
         self.setAccessibleDescription(self._spoken())
         self.updateGeometry()
         self.update()
@@ -64,12 +66,8 @@ class HeatMap(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(200, round(len(self._rows) * 16 + _FOOT))
 
-    def _names_width(self) -> float:
-        metrics = QFontMetricsF(font(11))
-        return max((metrics.horizontalAdvance(row.name) for row in self._rows), default=0.0) + 8
-
     def _box(self, row: int, column: int) -> QRectF:
-        left, tall = self._names_width(), self._tall()
+        left, tall = self._left, self._tall()
         if len(self._rows[row].values) == 1:
             return QRectF(left, row * tall, self.width() - left, tall - _GAP)
         wide = (self.width() - left + _GAP) / max(len(self._columns), 1)
@@ -85,7 +83,7 @@ class HeatMap(QWidget):
         for index, row in enumerate(self._rows):
             painter.setFont(font(11))
             painter.setPen(QColor(p.muted))
-            name = QRectF(0, index * self._tall(), self._names_width(), self._tall() - _GAP)
+            name = QRectF(0, index * self._tall(), self._left, self._tall() - _GAP)
             painter.drawText(name, Qt.AlignmentFlag.AlignVCenter, row.name)
             for column, value in enumerate(row.values):
                 self._paint_cell(painter, metrics, self._box(index, column), value)
@@ -114,20 +112,21 @@ class HeatMap(QWidget):
         p = colors(self)
         painter.setPen(QColor(p.muted))
         bottom = len(self._rows) * self._tall()
-        wide = (self.width() - self._names_width() + _GAP) / len(self._columns)
+        wide = (self.width() - self._left + _GAP) / len(self._columns)
         widest = max(metrics.horizontalAdvance(name) for name in self._columns) + 6
         each = max(1, math.ceil(widest / wide))
-        painter.drawText(QRectF(0, bottom, self._names_width(), _FOOT), Qt.AlignmentFlag.AlignVCenter, self._title)
+        painter.drawText(QRectF(0, bottom, self._left, _FOOT), Qt.AlignmentFlag.AlignVCenter, self._title)
         for column in range(0, len(self._columns), each):
-            box = QRectF(self._names_width() + column * wide - 20, bottom, wide - _GAP + 40, _FOOT)
+            box = QRectF(self._left + column * wide - 20, bottom, wide - _GAP + 40, _FOOT)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._columns[column])
 
     def _at(self, point: QPoint) -> tuple[int, int] | None:
-        for row, told in enumerate(self._rows):
-            for column in range(len(told.values)):
-                if self._box(row, column).contains(point):
-                    return row, column
-        return None
+        row = math.floor(point.y() / self._tall())
+        if not 0 <= row < len(self._rows) or point.x() < self._left:
+            return None
+        count = len(self._rows[row].values)
+        column = math.floor((point.x() - self._left) / (self.width() - self._left + _GAP) * count)
+        return (row, column) if self._box(row, column).contains(point) else None
 
     def _point(self, cell: tuple[int, int] | None) -> None:
         if cell != self._cell:

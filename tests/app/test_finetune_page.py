@@ -54,7 +54,7 @@ def shown(page: FinetunePage) -> list[str]:
 
 
 def test_a_finished_run_shows_its_best_model(page: FinetunePage, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: page.run.state is RunState.DONE, timeout=5000)
+    qtbot.waitUntil(lambda: page.run.state is RunState.DONE and bool(page.run.final), timeout=10_000)
     page.show_step(RUN)
     qtbot.waitUntil(lambda: page.steps.run_view.readouts.exact.value() == "98%", timeout=3000)
     assert page.run.best is not None and page.run.best.step == 676

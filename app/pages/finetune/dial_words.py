@@ -166,7 +166,7 @@ DIALS: dict[str, Words] = {
     "patience": Words(
         "How many looks without a better held-out loss it takes until training ends by itself. The best checkpoint is "
         "the one that is used.",
-        r"\text{stop when } L_{held out} \text{ was not lowest for } k \text{ looks}",
+        r"\text{stop when } L_{\text{held out}} \text{ was not lowest for } k \text{ looks}",
         "",
         lambda known: [("steps without a gain", f"{known['patience'] * known['evaluate_every']:,}")],
     ),

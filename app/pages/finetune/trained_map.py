@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
@@ -53,7 +54,7 @@ class TrainedMap(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[Cells] = []
-        self._layers, self._rank = 0, 0
+        self._layers, self._rank, self._left = 0, 0, 0.0
         self.setMouseTracking(True)
         self.setAccessibleName("Which matrices learn")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -61,6 +62,8 @@ class TrainedMap(QWidget):
     def show_model(self, model: ModelConfig, lora: LoraConfig | None, new_tokens: int) -> None:
         self._rows = cells_of(model, lora, new_tokens)
         self._layers, self._rank = model.n_layer, lora.rank if lora else 0
+        metrics = QFontMetricsF(font(11))
+        self._left = max(metrics.horizontalAdvance(row.name) for row in self._rows) + 12
         spoken = (f"{row.name}: {sum(map(bool, row.learns))} of {len(row.learns)} learn" for row in self._rows)
         self.setAccessibleDescription(". ".join(spoken))
         self.updateGeometry()
@@ -69,12 +72,8 @@ class TrainedMap(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(300, round(len(self._rows) * _ROW + _FOOT))
 
-    def _left(self) -> float:
-        metrics = QFontMetricsF(font(11))
-        return max((metrics.horizontalAdvance(row.name) for row in self._rows), default=0.0) + 12
-
     def _box(self, row: int, column: int) -> QRectF:
-        left = self._left()
+        left = self._left
         count = len(self._rows[row].learns)
         wide = (self.width() - left + _GAP) / count
         return QRectF(left + column * wide, row * _ROW, wide - _GAP, _ROW - _GAP)
@@ -86,7 +85,7 @@ class TrainedMap(QWidget):
         painter.setFont(font(11))
         for index, row in enumerate(self._rows):
             painter.setPen(QColor(p.muted))
-            name = QRectF(0, index * _ROW, self._left(), _ROW - _GAP)
+            name = QRectF(0, index * _ROW, self._left, _ROW - _GAP)
             painter.drawText(name, Qt.AlignmentFlag.AlignVCenter, row.name)
             for column, learns in enumerate(row.learns):
                 self._paint_cell(painter, self._box(index, column), row, learns, p)
@@ -94,9 +93,9 @@ class TrainedMap(QWidget):
         foot = QRectF(0, len(self._rows) * _ROW, self.width(), _FOOT)
         painter.drawText(foot, Qt.AlignmentFlag.AlignVCenter, "layer")
         each = max(1, self._layers // 12)
-        wide = (self.width() - self._left() + _GAP) / max(self._layers, 1)
+        wide = (self.width() - self._left + _GAP) / max(self._layers, 1)
         for layer in range(0, self._layers, each):
-            box = QRectF(self._left() + layer * wide, foot.top(), wide - _GAP, _FOOT)
+            box = QRectF(self._left + layer * wide, foot.top(), wide - _GAP, _FOOT)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(layer))
 
     def _paint_cell(self, painter: QPainter, box: QRectF, row: Cells, learns: int, p: Palette) -> None:
@@ -112,12 +111,15 @@ class TrainedMap(QWidget):
             painter.drawRoundedRect(strip, 2, 2)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        for index, row in enumerate(self._rows):
-            for column in range(len(row.learns)):
-                if self._box(index, column).contains(event.position()):
-                    self.inspected.emit(self._inspection(row, column))
-                    return
-        self.inspected.emit(None)
+        x, y = event.position().x(), event.position().y()
+        index = math.floor(y / _ROW)
+        if 0 <= index < len(self._rows) and self._left <= x < self.width():
+            row = self._rows[index]
+            self.inspected.emit(
+                self._inspection(row, math.floor((x - self._left) / (self.width() - self._left) * len(row.learns)))
+            )
+        else:
+            self.inspected.emit(None)
 
     def leaveEvent(self, event: QEvent) -> None:
         self.inspected.emit(None)

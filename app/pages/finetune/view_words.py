@@ -22,7 +22,7 @@ STEPS = {
         words="What the assistant is shown: questions with the answers it should give. A part is held out, never "
         "trained on and asked at every look; so one sees what was understood and what was only learned by "
         "heart.",
-        formula=r"D = D_{train} + D_{held out}",
+        formula=r"D = D_{\text{train}} + D_{\text{held out}}",
         formula_words="No question stands in both.",
         advice="From the world, from files, or written by yourself: choose above.",
     ),
