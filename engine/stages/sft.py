@@ -52,7 +52,7 @@ class Config(StageConfig):
     precision: Literal["auto", "float32", "bfloat16"] = dial("auto", "auto takes what measures faster here.")
 
     pretraining_share: float = dial(
-        0.1, "Share of a batch's rows that are text of pretraining: against forgetting.", ge=0, le=0.9
+        0.25, "Share of a batch's rows that are text of pretraining: against forgetting.", ge=0, le=0.9
     )
     dropout: float = dial(0.0, "Share of activations dropped while training: against learning by heart.", ge=0, lt=1)
     weight_decay: float = dial(0.01, "Pull of every matrix towards zero: against learning by heart.", ge=0, le=10)

@@ -197,7 +197,7 @@ def test_durations_read_like_a_watch(seconds: float, text: str) -> None:
 def test_a_model_that_learns_to_answer_is_told_by_what_it_answers(tmp_path: Path, qapp: object) -> None:
     home = told(tmp_path, "running", "first-assistant")
     assert home.view is not None and home.recipe is not None and home.view.model is home.view.stage("sft")
-    assert "never asked before: *87% word for word*" in home.words().sentence
+    assert "never asked before: *96% word for word*" in home.words().sentence
     assert home.view.prompt.endswith("?")
     cards = make_cards(home.recipe)
     assert [made.card.title for made in cards] == ["Conversations", "Assistant", "Playground"]
@@ -205,10 +205,10 @@ def test_a_model_that_learns_to_answer_is_told_by_what_it_answers(tmp_path: Path
     for made in cards:
         made.show(Scene(home.recipe, home.forecast, home.view))
     asked, tuned = (made.card.words for made in cards[:2])
-    assert (asked.number, asked.label, asked.aside) == ("3,140", "to learn from", "1,200 held out")
-    assert (tuned.number, tuned.label) == ("87%", "of held-out questions exact")
-    assert tuned.subtitle == "3,140 conversations, all weights move"
-    assert tuned.corner == "step *148* of 240"
+    assert (asked.number, asked.label, asked.aside) == ("5,609", "to learn from", "2,900 held out")
+    assert (tuned.number, tuned.label) == ("96%", "of held-out questions exact")
+    assert tuned.subtitle == "5,609 conversations, all weights move"
+    assert tuned.corner == "step *425* of 676"
     assert cards[1].wants_room
     pair = pair_of(home.view.stages[1])
     assert pair is not None and pair.right and pair.step == 140

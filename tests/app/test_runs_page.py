@@ -201,7 +201,7 @@ def test_a_fine_tuning_is_told_and_missed_with_its_base(workspace: Workspace, se
     qtbot.waitUntil(lambda: page.table.shown_count() == 8)
     model = page.table.model()
     row = names(page).index("first-assistant")
-    assert model.index(row, Column.RESULT).data() == "93%"
+    assert model.index(row, Column.RESULT).data() == "98%"
     assert "LoRA, rank 8" in model.index(row, 0).data(Qt.ItemDataRole.ToolTipRole)
     heard: list[str] = []
     desk.bus.undo.connect(lambda words, _: heard.append(words))

@@ -19,6 +19,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "float": FLOATS,
     "str": st.text(),
     "bool": st.booleans(),
+    "tuple[str, ...]": st.lists(st.text()).map(tuple),
+    "tuple[int, ...]": st.lists(st.integers()).map(tuple),
     "tuple[float, ...]": st.lists(st.floats(allow_nan=False, allow_infinity=True)).map(tuple),
     "tuple[tuple[int, int, str], ...]": st.lists(
         st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["name", "value"]))

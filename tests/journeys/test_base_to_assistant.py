@@ -52,11 +52,11 @@ def tuned(window: MainWindow, desk: Desk, qtbot: Any, base: Path) -> Path:
     """With an adapter, through the page; the settings are typed in."""
     page: Any = window.show_page("finetune")
     qtbot.waitUntil(lambda: page.base is not None and page.base.folder == base, timeout=20_000)
-    form = page.setup.form
+    form = page.steps.setup.form
     qtbot.mouseClick(form.method._group.button(1), Qt.MouseButton.LeftButton)
     for name, value in TUNING.items():
-        form.rows[name].editor.setText(str(value))
-    qtbot.waitUntil(lambda: page.setup.outlook is not None, timeout=20_000)
+        qtbot.keyClicks(form.rows[name].editor, str(value))
+    qtbot.waitUntil(lambda: page.steps.setup.outlook is not None, timeout=20_000)
     qtbot.waitUntil(lambda: page.header.start_button.isEnabled(), timeout=20_000)
     qtbot.mouseClick(page.header.start_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: desk.jobs.current is not None, timeout=10_000)
