@@ -13,6 +13,7 @@ ICON = "own.tokens"
 ORDER = 30
 STAGES = ("train_tokenizer", "tokenize")
 SHORTCUT = "Ctrl+3"
+PREVIEWS = {"compare": "running", "browse": "running", "train": "running", "templates": "running", "lesson": "running"}
 
 
 def build(desk: Desk) -> PageWidget:

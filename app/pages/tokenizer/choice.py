@@ -9,14 +9,15 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from app.widgets.combo import Combo
+from app.pages.tokenizer.view import Chosen
+from app.widgets.combo import DETAIL, Combo
 from engine.errors import CutawayError
 from engine.store.artifact import Artifact
 from engine.tokenizer.kinds.byte import ByteTokenizer
 from engine.tokenizer.tokenizer import Tokenizer, load_tokenizer
 
 _KEY = re.compile("-[0-9a-f]{10}$")
-_NAMES = {"bpe": "BPE", "byte": "bytes", "character": "characters"}
+_NAMES = {"bpe": "BPE", "unigram": "Unigram", "byte": "bytes", "character": "characters"}
 
 
 class TokenizerChoice(Combo):
@@ -43,7 +44,7 @@ class TokenizerChoice(Combo):
         blocked = self.blockSignals(True)
         self.clear()
         for artifact in artifacts:
-            self.add(_name(artifact.folder), _detail(artifact), artifact.folder)
+            self.add(artifact_name(artifact), artifact_detail(artifact), artifact.folder)
         self.add("bytes", "257", None)
         keep = self._by_hand and (before is None or before in folders)
         self.setCurrentIndex([*folders, None].index(before) if keep else 0)
@@ -51,6 +52,11 @@ class TokenizerChoice(Combo):
         self._by_hand = keep
         if self.currentData() != before:
             self._load()
+
+    def chosen_now(self) -> Chosen:
+        """The tokenizer that cuts, with its name."""
+        row = self.currentIndex()
+        return Chosen(self.currentText(), str(self.itemData(row, DETAIL) or ""), self.currentData(), self.tokenizer)
 
     def choose_folder(self, folder: Path | None) -> None:
         """As if a person had picked it."""
@@ -74,11 +80,11 @@ class TokenizerChoice(Combo):
         self.chosen.emit(self.tokenizer)
 
 
-def _name(folder: Path) -> str:
-    return _KEY.sub("", folder.name)
+def artifact_name(artifact: Artifact) -> str:
+    return _KEY.sub("", artifact.folder.name)
 
 
-def _detail(artifact: Artifact) -> str:
+def artifact_detail(artifact: Artifact) -> str:
     figures = artifact.manifest.figures
     kind = str(figures.get("kind", ""))
     return f"{_NAMES.get(kind, kind)}, {int(figures.get('vocab_size', 0)):,}"

@@ -14,3 +14,7 @@ GERMAN = "Die Geschwindigkeitsbegrenzung überrascht jeden, der zum ersten Mal �
 EMOJI = "Well done 🦊 family 👩‍👧 naïve 🙂"
 
 EXAMPLES = (("English", ENGLISH), ("Python", PYTHON), ("German", GERMAN), ("Emoji and accents", EMOJI))
+
+DIGITS = "In 2026, 8,849 m and 299792458 m/s; 3.14159265 of 1,234,567 parts, by 07:45 on 31.12.1999."
+COMPARED = "Thou shalt count 1234567 apples, return None, and über the sea we sail tomorrow."
+PARTS = {"English": ENGLISH, "German": GERMAN, "Code": PYTHON, "Digits": DIGITS}

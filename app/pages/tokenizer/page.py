@@ -1,49 +1,80 @@
-"""The page: choose a tokenizer, type, and see what the model would receive."""
+"""The page: choose a tokenizer, type, and see what the model would receive; and the views that go further."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QAction, QGuiApplication, QHideEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import (
+    QAction,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QHideEvent,
+    QKeySequence,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
 from app.jobs.query import Ticket
 from app.pages._page import PageWidget
+from app.pages.tokenizer.browse_view import BrowseView
 from app.pages.tokenizer.choice import TokenizerChoice
+from app.pages.tokenizer.compare_panel import ComparePanel
+from app.pages.tokenizer.compare_row import CompareRow
+from app.pages.tokenizer.compare_view import CompareView
 from app.pages.tokenizer.counts_panel import CountsPanel
 from app.pages.tokenizer.cut import AT_ONCE_CHARACTERS, cut, cut_in_pieces, joined
 from app.pages.tokenizer.inspections import card, of_token
 from app.pages.tokenizer.learned import learned
+from app.pages.tokenizer.lesson_strip import LessonStrip
+from app.pages.tokenizer.lessons import LESSONS, Lesson
+from app.pages.tokenizer.open_tokenizer import OpenTokenizerDialog, dropped_tokenizer
 from app.pages.tokenizer.replay_panel import ReplayPanel
+from app.pages.tokenizer.shelf import Shelf
+from app.pages.tokenizer.template_view import TemplateView
 from app.pages.tokenizer.text_block import TextBlock
 from app.pages.tokenizer.text_panel import TextPanel
 from app.pages.tokenizer.token_card import TokenCard
+from app.pages.tokenizer.train_view import TrainView
+from app.pages.tokenizer.view import View
 from app.theme.type import M
-from app.widgets.buttons import Button
+from app.widgets.buttons import Button, ToolButton
+from app.widgets.segments import Segments
 from app.widgets.token_view_words import visible
 from engine.errors import CutawayError
 from engine.events import ArtifactReady
 
 _TYPING_MS = 60
-_REPLAY_HEIGHT, _LOW_REPLAY_HEIGHT = 236, 216
+_REPLAY_HEIGHT, _LOW_REPLAY_HEIGHT = 272, 216
 _HIGH, _ROOM_FOR_REPLAY = 720, 600
+SEE, TRAIN, COMPARE, BROWSE, TEMPLATES = range(5)
+VIEWS = ("See", "Train", "Compare", "Browse", "Templates")
 
 
 class TokenizerPage(PageWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self._desk = desk
+        self.desk = desk
         self.choice = TokenizerChoice()
         self.text = TextPanel()
         self.counts = CountsPanel()
         self.replay = ReplayPanel()
+        self.shelf = Shelf(desk, self)
+        self.compare = ComparePanel(self.shelf)
+        self.lessons = LessonStrip()
+        self.segments = Segments(VIEWS)
+        self.segments.setAccessibleName("View")
+        self._views: dict[int, View] = {}
         self.card = TokenCard(self)
         self.learned = learned(self.choice.tokenizer)
         self._ticket: Ticket | None = None
         self._long: list[int] = []
         self._long_text = ""
+        self._open = ToolButton("ph.folder-open", "Open a tokenizer: tokenizer.json, .tiktoken or .model", size=30)
         self._copy = Button("Copy ids", "quiet", "ph.copy", tooltip="The numbers that the model would receive")
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._lay_out()
@@ -53,15 +84,26 @@ class TokenizerPage(PageWidget):
         self._offer()
 
     def _lay_out(self) -> None:
-        left = QVBoxLayout()
-        left.setSpacing(M)
-        left.addWidget(self.text, 1)
-        left.addWidget(self.replay)
-        layout = QHBoxLayout(self)
+        self.text.body.addWidget(self.lessons)
+        foot = QHBoxLayout()
+        foot.setSpacing(M)
+        foot.addWidget(self.replay, 54)
+        foot.addWidget(self.compare, 46)
+        see = QWidget()
+        grid = QGridLayout(see)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(M)
+        grid.setRowStretch(0, 1)
+        grid.setColumnStretch(0, 1)
+        grid.addWidget(self.text, 0, 0)
+        grid.addWidget(self.counts, 0, 1)
+        grid.addLayout(foot, 1, 0, 1, 2)
+        self._stack = QStackedWidget()
+        for place in range(len(VIEWS)):
+            self._stack.addWidget(see if place == SEE else QStackedWidget())
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(M)
-        layout.addLayout(left, 1)
-        layout.addWidget(self.counts)
+        layout.addWidget(self._stack)
 
     def _connect(self) -> None:
         self.text.editor.textChanged.connect(self._typing.start)
@@ -71,14 +113,31 @@ class TokenizerPage(PageWidget):
         self.text.clicked.connect(self.pick)
         self.text.scrolled.connect(self.card.hide)
         self.choice.chosen.connect(self._show_tokenizer)
-        self.choice.failed.connect(self._desk.bus.error)
-        self._desk.feed.events.connect(self._on_events)
-        self._desk.bus.workspace_changed.connect(self._offer)
+        self.choice.failed.connect(self.desk.bus.error)
+        self.shelf.failed.connect(self.desk.bus.error)
+        self.segments.changed.connect(self.show_view)
+        self.lessons.asked.connect(self.teach)
+        self.compare.more.connect(lambda: self.show_view(COMPARE))
+        for row in self.compare.rows:
+            row.hovered.connect(lambda index, row=row: self._point_at_compared(row, index))
+        self.desk.feed.events.connect(self._on_events)
+        self.desk.bus.workspace_changed.connect(self._offer)
 
     def _build_actions(self) -> None:
+        for place, name in enumerate(VIEWS):
+            action = QAction(f"Tokenizer: {name}", self)
+            action.setShortcut(QKeySequence(f"Alt+{place + 1}"))
+            action.triggered.connect(lambda _=False, place=place: self.show_view(place))
+            self.addAction(action)
+        for lesson in LESSONS:
+            action = QAction(lesson.question, self)
+            action.setToolTip("Answered with this tokenizer")
+            action.triggered.connect(lambda _=False, lesson=lesson: self._teach_here(lesson))
+            self.addAction(action)
         for text, words, do in (
             ("Copy ids", "The token numbers, one list for each text", self.copy_ids),
             ("Copy tokens", "One token a line: its number and its text", self.copy_tokens),
+            ("Open a tokenizer", "tokenizer.json, .tiktoken or .model", self.open_tokenizer),
             ("Clear the text", "Back to the examples alone", lambda: self.text.editor.take("")),
         ):
             action = QAction(text, self)
@@ -86,20 +145,26 @@ class TokenizerPage(PageWidget):
             action.triggered.connect(lambda _=False, do=do: do())
             self.addAction(action)
         self._copy.clicked.connect(self.copy_ids)
+        self._open.clicked.connect(lambda: self.open_tokenizer())
+        self.setAcceptDrops(True)
 
     # What the window asks
 
     def header_left(self) -> Sequence[QWidget]:
-        return (self.choice,)
+        return (self.choice, self._open)
 
     def header_right(self) -> Sequence[QWidget]:
-        return (self._copy,)
+        return (self.segments, self._copy)
 
     def shown(self) -> None:
         self._offer()
+        if (view := self._views.get(self._stack.currentIndex())) is not None:
+            view.shown()
 
     def hidden(self) -> None:
         self.card.hide()
+        if (view := self._views.get(self._stack.currentIndex())) is not None:
+            view.hidden()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self.card.hide()
@@ -113,12 +178,78 @@ class TokenizerPage(PageWidget):
     def _make_room(self) -> None:
         """In a low window, and for a tokenizer that joins nothing, the text keeps the whole height."""
         self.replay.setFixedHeight(_REPLAY_HEIGHT if self.height() >= _HIGH else _LOW_REPLAY_HEIGHT)
+        self.compare.setFixedHeight(self.replay.height())
+        self.compare.set_low(self.height() < _HIGH)
+        self.compare.setVisible(self.height() >= _ROOM_FOR_REPLAY)
         self.replay.setVisible(self.height() >= _ROOM_FOR_REPLAY and bool(self.learned.ranks))
+
+    # A tokenizer from elsewhere
+
+    def open(self, argument: Any) -> None:
+        """The name of a view, a tokenizer's folder in the workspace, or the file of one from elsewhere."""
+        if argument in VIEWS:
+            self.show_view(VIEWS.index(argument))
+        elif isinstance(argument, Path) and argument in self.shelf.names():
+            self._choose(argument)
+        elif isinstance(argument, Path):
+            self.open_tokenizer(str(argument))
+
+    def open_tokenizer(self, source: str = "") -> None:
+        """Asks which one, unless it was dropped; when it is here, it is chosen."""
+        dialog = OpenTokenizerDialog(self.desk, source, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.opened.connect(lambda opened: self._choose(opened.folder))
+        dialog.open()
+
+    def _choose(self, folder: Path) -> None:
+        self._offer()
+        self.choice.choose_folder(folder)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Anything else is the window's."""
+        if dropped_tokenizer(event.mimeData()) is not None:
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        dropped = dropped_tokenizer(event.mimeData())
+        if dropped is None:
+            event.ignore()
+            return
+        event.acceptProposedAction()
+        self.open_tokenizer(str(dropped))
+
+    # The views
+
+    def show_view(self, place: int) -> None:
+        """SEE, TRAIN, COMPARE, BROWSE, TEMPLATES: what the segments of the header name."""
+        self.card.hide()
+        before = self._views.get(self._stack.currentIndex())
+        if before is not None and place != self._stack.currentIndex():
+            before.hidden()
+        self.segments.set_current(place)
+        self._stack.setCurrentIndex(place)
+        if place != SEE:
+            self.view(place).shown()
+        self._copy.setVisible(place == SEE)
+
+    def view(self, place: int) -> View:
+        """Built when it is first looked at."""
+        if place not in self._views:
+            view = self._build_view(place)
+            holder = self._stack.widget(place)
+            assert isinstance(holder, QStackedWidget)
+            holder.addWidget(view)
+            view.inspected.connect(self.desk.bus.inspect)
+            view.use(self.choice.chosen_now())
+            self._views[place] = view
+        return self._views[place]
 
     # The tokenizer
 
     def _offer(self) -> None:
-        self.choice.offer(self._desk.workspace.artifacts("tokenizer"))
+        self.choice.offer(self.desk.workspace.artifacts("tokenizer"))
 
     def _on_events(self, index: int, stage: str, events: list[object]) -> None:
         if any(isinstance(event, ArtifactReady) and event.kind == "tokenizer" for event in events):
@@ -131,11 +262,29 @@ class TokenizerPage(PageWidget):
         self.read()
         self._replay_longest()
         self._make_room()
+        chosen = self.choice.chosen_now()
+        self.compare.use(chosen)
+        for view in self._views.values():
+            view.use(chosen)
 
     def _replay_longest(self) -> None:
         """Until a person picks a token: the one that took the most merges, as a rule."""
         ids = [token_id for block in self.text.blocks() for token_id in (block.cut.ids if block.cut else ())]
         self.replay.show_token(self.learned, max(ids, key=lambda i: len(self.learned.tokenizer.token_bytes(i))))
+
+    def _build_view(self, place: int) -> View:
+        if place == TRAIN:
+            return TrainView(self.desk)
+        if place == BROWSE:
+            return BrowseView(self.desk)
+        if place == TEMPLATES:
+            return TemplateView(self.desk)
+        return CompareView(self.shelf)
+
+    def choose_named(self, name: str) -> None:
+        """As if a person had picked it from all that there are now."""
+        self._offer()
+        self.choice.choose_folder(next((place for place, (own, _) in self.shelf.names().items() if own == name), None))
 
     # The text
 
@@ -159,7 +308,7 @@ class TokenizerPage(PageWidget):
         self._long, self._long_text = [], text
         self.text.say("The text is being cut.")
 
-        self._ticket = self._desk.engine.ask(
+        self._ticket = self.desk.engine.ask(
             lambda _: cut_in_pieces(tokenizer, text), self._take, self._show_long, self._fail
         )
 
@@ -176,10 +325,22 @@ class TokenizerPage(PageWidget):
     def _fail(self, error: CutawayError) -> None:
         self._ticket = None
         self.text.say("")
-        self._desk.bus.error.emit(error)
+        self.desk.bus.error.emit(error)
 
     def _count(self) -> None:
         self.counts.show_cuts({block.name: block.cut for block in self.text.blocks() if block.cut is not None})
+        self.compare.show_text(self.text.editor.text())
+
+    def teach(self, lesson: Lesson) -> None:
+        """Answers a question with the chosen tokenizer: the text in the editor, the answer in the inspector."""
+        self.text.editor.take(lesson.text)
+        self.read()
+        self._replay_longest()
+        self.desk.bus.inspect.emit(lesson.explain(self.choice.tokenizer))
+
+    def _teach_here(self, lesson: Lesson) -> None:
+        self.show_view(SEE)
+        self.teach(lesson)
 
     # One token
 
@@ -187,7 +348,7 @@ class TokenizerPage(PageWidget):
         """The card and the inspector for a token; index -1 lets go."""
         if index < 0:
             self.card.hide()
-            self._desk.bus.inspect.emit(None)
+            self.desk.bus.inspect.emit(None)
             return
         self.card.show_at(card(self.learned, block.chip(index)), block.rect_of(index, self))
         self._inspect(block, index)
@@ -201,7 +362,13 @@ class TokenizerPage(PageWidget):
         self._inspect(block, index)
 
     def _inspect(self, block: TextBlock, index: int) -> None:
-        self._desk.bus.inspect.emit(of_token(self.learned, block.chip(index)))
+        self.desk.bus.inspect.emit(of_token(self.learned, block.chip(index)))
+
+    def _point_at_compared(self, row: CompareRow, index: int) -> None:
+        if index < 0 or row.side is None:
+            self.desk.bus.inspect.emit(None)
+        else:
+            self.desk.bus.inspect.emit(of_token(learned(row.side.chosen.tokenizer), row.view.tokens[index]))
 
     # To the clipboard
 
@@ -212,7 +379,7 @@ class TokenizerPage(PageWidget):
     def copy_ids(self) -> None:
         cuts = [block.cut for block in self._chosen() if block.cut is not None]
         QGuiApplication.clipboard().setText("\n".join(str(list(cut.ids)) for cut in cuts))
-        self._desk.bus.notice.emit("ok", f"{sum(len(cut.ids) for cut in cuts):,} ids are on the clipboard.")
+        self.desk.bus.notice.emit("ok", f"{sum(len(cut.ids) for cut in cuts):,} ids are on the clipboard.")
 
     def copy_tokens(self) -> None:
         tokenizer, lines = self.choice.tokenizer, []
@@ -221,4 +388,4 @@ class TokenizerPage(PageWidget):
                 shown = visible(tokenizer.token_text(token_id), tokenizer.token_bytes(token_id))
                 lines.append(f"{token_id}\t{shown}")
         QGuiApplication.clipboard().setText("\n".join(lines))
-        self._desk.bus.notice.emit("ok", f"{len(lines):,} tokens are on the clipboard.")
+        self.desk.bus.notice.emit("ok", f"{len(lines):,} tokens are on the clipboard.")

@@ -1,0 +1,124 @@
+"""Compare, at the foot of See: the chosen tokenizer and one other on the same text."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from app.pages.tokenizer.compare_row import CompareRow
+from app.pages.tokenizer.comparison import Comparison, compare
+from app.pages.tokenizer.examples import COMPARED, PARTS
+from app.pages.tokenizer.part_bars import PartBars
+from app.pages.tokenizer.shelf import Shelf
+from app.pages.tokenizer.view import Chosen
+from app.theme.type import M, S
+from app.widgets.buttons import ToolButton
+from app.widgets.combo import Combo
+from app.widgets.label import Hairline, Label
+from app.widgets.panel import Panel
+from app.widgets.tag import Tag
+from engine.tokenizer.compare import table
+
+_MOST_CHARACTERS = 240
+_SHOWN_PARTS = ("English", "German", "Code")
+
+
+class ComparePanel(Panel):
+    """more(): a person wants all of it. text: their own, or an example."""
+
+    more = Signal()
+
+    def __init__(self, shelf: Shelf, parent: QWidget | None = None) -> None:
+        super().__init__("Compare", parent=parent)
+        self._shelf = shelf
+        self._chosen: Chosen | None = None
+        self._text = ""
+        self.comparison: Comparison | None = None
+        self.tag = Tag("", "warning")
+        self.add_left(self.tag)
+        self.other = Combo(small=True, name="Compare with")
+        self.more_button = ToolButton("ph.plus", "Compare up to four tokenizers")
+        self.add_control(self.more_button)
+        self.rows = (CompareRow(), CompareRow())
+        self.rows[1].put_choice(self.other)
+        self.bars = PartBars(low=True)
+        self.body.addWidget(Hairline())
+        self.body.addWidget(self._scrolled(), 1)
+        foot = QHBoxLayout()
+        foot.setSpacing(M)
+        foot.addWidget(Label("tokens\nper word", "muted", 11))
+        foot.addWidget(self.bars, 1)
+        self._foot = QWidget()
+        self._foot.setLayout(foot)
+        foot.setContentsMargins(0, 0, 0, 0)
+        self._line = Hairline()
+        self.body.addWidget(self._line)
+        self.body.addWidget(self._foot)
+        self.more_button.clicked.connect(self.more)
+        self.other.activated.connect(lambda _: self._show())
+        shelf.changed.connect(self._show)
+
+    def _scrolled(self) -> QScrollArea:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(S)
+        column.addWidget(self.rows[0])
+        column.addWidget(Hairline())
+        column.addWidget(self.rows[1])
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidgetResizable(True)
+        area.setFocusPolicy(area.focusPolicy().NoFocus)
+        area.setHorizontalScrollBarPolicy(area.horizontalScrollBarPolicy().ScrollBarAlwaysOff)
+        area.setWidget(inner)
+        area.viewport().setAutoFillBackground(False)
+        inner.setAutoFillBackground(False)
+        return area
+
+    def set_low(self, low: bool) -> None:
+        """In a low window the bars leave their room to the tokens."""
+        self._foot.setVisible(not low)
+        self._line.setVisible(not low)
+
+    def use(self, chosen: Chosen) -> None:
+        before, self._chosen = self.other.currentData() if self.other.count() else chosen.folder, chosen
+        self._shelf.put(chosen)
+        self.other.clear()
+        for place, (name, detail) in self._shelf.names().items():
+            if place != chosen.folder:
+                self.other.add(name, detail, place)
+        if before is not None and before != chosen.folder:
+            self.other.choose(before)
+        self._show()
+
+    def show_text(self, text: str) -> None:
+        """ "" for the example."""
+        self._text = text[:_MOST_CHARACTERS]
+        whole = len(text) <= _MOST_CHARACTERS
+        words = ("your text" if whole else "the beginning of your text") if text else "same text"
+        self.set_subtitle(words)
+        self._show()
+
+    def _show(self) -> None:
+        other = self._shelf.get(self.other.currentData()) if self.other.count() else None
+        if self._chosen is None:
+            return
+        pair = [self._chosen, other] if other is not None else [self._chosen]
+        self.comparison = compare(pair, self._text or COMPARED)
+        for row, side in zip(self.rows, self.comparison.sides, strict=False):
+            row.show_side(side)
+        self.rows[1].setVisible(other is not None)
+        words = self.comparison.words()
+        self.tag.set(words, "warning" if self.comparison.ranges else "ok")
+        self.tag.setVisible(bool(words))
+        parts = {name: PARTS[name] for name in _SHOWN_PARTS}
+        names = [one.name for one in pair]
+        figures = table({str(at): one.tokenizer for at, one in enumerate(pair)}, parts)
+        self.bars.show_values(
+            names,
+            {part: [figures[str(at)][part].tokens_per_word or math.nan for at in range(len(pair))] for part in parts},
+        )

@@ -1,0 +1,36 @@
+"""What the page knows of its views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from engine.tokenizer.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A tokenizer with its name, what it is ("BPE, 4,096"), and its folder; None for the bytes."""
+
+    name: str
+    detail: str
+    folder: Path | None
+    tokenizer: Tokenizer
+
+
+class View(QWidget):
+    """inspected(Inspection | None): what is under the pointer."""
+
+    inspected = Signal(object)
+
+    def use(self, chosen: Chosen) -> None:
+        """Another tokenizer was chosen in the header."""
+
+    def shown(self) -> None:
+        """The view came into sight."""
+
+    def hidden(self) -> None:
+        """It left it."""
