@@ -211,10 +211,10 @@ def test_a_model_that_learns_to_answer_is_told_by_what_it_answers(tmp_path: Path
     assert tuned.corner == "step *425* of 676"
     assert cards[1].wants_room
     pair = pair_of(home.view.stages[1])
-    assert pair is not None and pair.right and pair.step == 140
+    assert pair is not None and pair.right and pair.step == 408
     assert pair.question != pair.base != pair.answer
     done = told(tmp_path, "done", "first-assistant")
-    assert "answers 93%" in done.words().sentence
+    assert "answers 98%" in done.words().sentence
 
 
 def test_the_whole_road_to_an_assistant_says_so_before_start(tmp_path: Path, qapp: object) -> None:
