@@ -262,8 +262,8 @@ def _ending(story: Tuning) -> Iterator[Event]:
             "why": "All weights are finite, so numbers overflowed inside this batch.",
             "remedy": "Resume to skip this batch. If it happens again, lower the learning rate or train in float32.",
         }
-        yield HealthAlarm(**at, cause="nan", **words)
-        yield Failed(**at, **words)
+        yield HealthAlarm(step=story.reached, seconds=story.seconds, cause="nan", **words)
+        yield Failed(step=story.reached, seconds=story.seconds, **words)
     if story.state is not RunState.RUNNING:
         yield StateChanged(**at, state=story.state.value)
 
