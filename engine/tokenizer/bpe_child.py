@@ -48,7 +48,9 @@ def main() -> int:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    """Past Python's own buffer, whose lock would be held when this process ends by itself."""
+    while os.read(0, 2**12):
+        pass
     os._exit(3)
 
 
@@ -101,9 +103,21 @@ def _reading(texts: TrainingText, stage: str = READING) -> Iterator[str]:
 
 
 def _without_long_runs(text: str) -> str:
-    if max(map(len, text.split()), default=0) <= _LONGEST_WORD:
+    if not _may_have_long_run(text):
         return text
     return _LONG_RUN.sub(lambda match: match[1] or match[2], text)
+
+
+def _may_have_long_run(text: str) -> bool:
+    """False only where no 201 characters follow each other without a space: from space to space, as far as one can
+    see, which is a hundred times quicker than looking at every word."""
+    start = 0
+    while start + _LONGEST_WORD < len(text):
+        space = text.rfind(" ", start, start + _LONGEST_WORD + 1)
+        if space < 0:
+            return max(map(len, text.split()), default=0) > _LONGEST_WORD
+        start = space + 1
+    return False
 
 
 def _tell(fact: dict[str, Any]) -> None:

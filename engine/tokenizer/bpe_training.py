@@ -25,6 +25,7 @@ from engine.tokenizer.training_text import TrainingText
 _WAIT_SECONDS = 0.05
 _TELL_SECONDS = 0.1
 _KEPT_LINES = 40
+_PROGRESS, _PHASE_CHARACTERS = '{"stage"', 20
 # Ctrl+C in a terminal is for the parent alone, which then stops in order.
 if sys.platform == "win32":
     _NO_WINDOW, _OWN_GROUP = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP, None
@@ -104,7 +105,15 @@ def _start() -> subprocess.Popen[str]:
 
 
 def _read(stream: IO[str], lines: queue.Queue[str | None]) -> None:
+    """Every line but progress that is outdated at once: the library tells each of thousands of merges."""
+    held, phase, told = "", "", 0.0
     for line in stream:
+        if line.startswith(_PROGRESS) and line[:_PHASE_CHARACTERS] == phase and time.monotonic() - told < _WAIT_SECONDS:
+            held = line
+            continue
+        if held and not line.startswith(phase):
+            lines.put(held)
+        held, phase, told = "", line[:_PHASE_CHARACTERS], time.monotonic()
         lines.put(line)
     lines.put(None)
 

@@ -40,8 +40,9 @@ class TrainingText:
         return round(float(counted) * (self.end - self.begin))
 
     def _documents(self) -> Iterator[tuple[str, str]]:
+        everything = self.begin <= 0.0 and self.end >= 1.0
         for text, source in iter_documents(open_artifact(Path(self.corpus), "corpus")):
-            if self.begin <= document_place(text) < self.end:
+            if everything or self.begin <= document_place(text) < self.end:
                 yield (text[: self.cap] if self.cap else text), source
 
 
