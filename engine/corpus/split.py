@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Side = Literal["train", "validation"]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A document, or the first or last part of the one that the split cuts. ends: its document ends with it."""
 
     side: Side
