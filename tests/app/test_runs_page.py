@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from app.canned import build
@@ -192,7 +193,9 @@ def test_a_fine_tuning_is_told_and_missed_with_its_base(workspace: Workspace, se
     base = next(path for path in workspace.run_folders() if path.name.startswith("first-words-2"))
     told = json.loads(plan.read_text())
     stands = (base / "4-pretrain" / "checkpoints" / "step-000600").relative_to(workspace.root).as_posix()
-    plan.write_text(json.dumps({**told, "method": "lora", "lora": {"rank": 8}, "base_folder": stands}))
+    label = f"{base.name}, step 600 of a name that is far too long for one line"
+    lora = {"method": "lora", "lora": {"rank": 8}, "base": label, "base_folder": stands}
+    plan.write_text(json.dumps({**told, **lora}))
     desk = make_desk(settings, workspace)
     desk.open()
     page = RunsPage(desk)
@@ -203,6 +206,11 @@ def test_a_fine_tuning_is_told_and_missed_with_its_base(workspace: Workspace, se
     row = names(page).index("first-assistant")
     assert model.index(row, Column.RESULT).data() == "98%"
     assert "LoRA, rank 8" in model.index(row, 0).data(Qt.ItemDataRole.ToolTipRole)
+    page.table.choose([folder])
+    page.detail.show()
+    content = page.detail._scroll.widget()
+    assert content.minimumSizeHint().width() <= page.detail._scroll.viewport().width()  # nothing is cut off
+    assert base.name not in " ".join(label.text() for label in content.findChildren(QLabel))
     heard: list[str] = []
     desk.bus.undo.connect(lambda words, _: heard.append(words))
     page.trash.delete([next(run for run in desk.runs.summaries if run.folder == base)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -22,6 +23,7 @@ from app.widgets.tag import Tag
 from engine.events import RunState
 
 WIDTH = 320
+_WHEN = re.compile(r"-\d{8}-\d{6}")  # when a run began, in the name of its folder
 _KINDS = {RunState.DONE: "ok", RunState.FAILED: "danger", RunState.DIED: "warning", None: "danger"}
 
 
@@ -104,7 +106,7 @@ def _facts(run: RunSummary) -> QGridLayout:
         facts.append(("Model", f"{_millions(planned.parameters)} parameters"))
         facts.append(("", f"{planned.n_layer} layers of width {planned.d_model}"))
     if planned.method:
-        facts += [("From", planned.base), ("Method", planned.method_words)]
+        facts += [("From", _WHEN.sub("", planned.base)), ("Method", planned.method_words)]
         facts.append(("Conversations", f"{planned.conversations:,}"))
     if run.best_step:
         facts.append(("Best at step", f"{run.best_step:,}"))
@@ -120,7 +122,7 @@ def _facts(run: RunSummary) -> QGridLayout:
     grid.setColumnStretch(1, 1)
     for row, (key, value) in enumerate(facts):
         grid.addWidget(Label(key, "muted"), row, 0)
-        label = Label(value)
+        label = Label(value, wrap=True)
         label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         grid.addWidget(label, row, 1)
