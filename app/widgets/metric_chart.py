@@ -230,7 +230,11 @@ class SmallChart(Panel):
 
     def say(self) -> None:
         """Puts the newest number, or that of the step under the crosshair, above the line."""
-        if not self.isVisible() or not len(self._trace.series):
+        if not self.isVisible():
+            return
+        if not len(self._trace.series):  # another run, which was not looked at yet
+            self._readout.set_value("", "")
+            self._foot_left.setText("")
             return
         cursor = self._link.cursor
         series = self._trace.series

@@ -118,6 +118,19 @@ def test_the_crosshair_is_shared_and_says_exact_values(qtbot: QtBot, link: Chart
     assert ("train", exact(value)) in chart.plot._callout(points)
 
 
+def test_a_small_chart_of_another_run_forgets_the_figures_of_the_last(qtbot: QtBot, link: ChartLink) -> None:
+    series = loss_series(3)
+    small = SmallChart("Exact", link, Trace(series, "exact"), lambda v: (f"{v:.4f}", "nats"))
+    qtbot.addWidget(small)
+    small.show()
+    qtbot.waitExposed(small)
+    small.say()
+    assert small._readout.value() and small._foot_left.text()
+    series.truncate_after(-1)
+    small.say()
+    assert not small._readout.value() and not small._foot_left.text()
+
+
 def test_arrow_keys_move_the_crosshair_and_keys_zoom(qtbot: QtBot, link: ChartLink, chart: MetricChart) -> None:
     qtbot.keyClick(chart.plot, Qt.Key.Key_Left)
     first = link.cursor
