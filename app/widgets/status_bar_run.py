@@ -118,7 +118,9 @@ class LiveRun(QObject):
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the stage at work, from the pace of its last events."""
+        """Of the stage at work, from the pace of its last events; None while a training still reads what it needs."""
+        if self._unit and self.run is not None and self.run.recipe.stages[self._index].module.OUTPUT == "model":
+            return None
         left = self._pace.seconds_left(self._total)
         return left if math.isfinite(left) else None
 
@@ -200,6 +202,8 @@ class LiveRun(QObject):
         self._move(event.step, self._planned_steps(), event.seconds, tokens=event.tokens)
 
     def _move(self, done: float, total: float, seconds: float, unit: str = "", tokens: int = 0) -> None:
+        if unit != self._unit:
+            self._pace = Pace()  # a training first reads, then steps: the pace of one says nothing of the other
         self._done, self._total, self._unit = done, total, unit
         self._pace.add(done, seconds, tokens)
 

@@ -26,6 +26,7 @@ from engine.events import (
     Failed,
     HealthAlarm,
     MemoryRanOut,
+    Progress,
     Resumed,
     RunState,
     StateChanged,
@@ -297,6 +298,11 @@ def test_the_numbers_of_one_screen_agree(qtbot: QtBot, desk: Desk, page: TrainPa
     assert live.seconds_left == page.run.seconds_left == home.stages[0].seconds_left == pytest.approx(160 * 0.31)
     assert live.tokens_per_second == page.run.recent_speed == pytest.approx(4096 / 0.31)
     assert page.view.readouts.left.value() == clock(160 * 0.31)
+    live._take(0, "pretrain", [Progress(seconds=80.0, done=100, total=5_000, unit="conversations")])
+    assert live.seconds_left is None  # reading is not the training
+    steps = [event for event in events(3) if isinstance(event, StepMetrics)]
+    live._take(0, "pretrain", steps)
+    assert live.seconds_left == pytest.approx((STEPS - 3) * 0.31)
     assert page.view.charts.speed._readout.value() == page.view.readouts.speed.value() == "13,213"
     assert not page.view.notice.isVisible()
     for step in range(241, 291):  # as slow as a third
