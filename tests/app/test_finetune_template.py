@@ -7,6 +7,7 @@ import json
 import pytest
 
 from app.jobs.query import EngineSide
+from app.pages.finetune.mask_counts import MaskRows
 from app.pages.finetune.mask_inspections import of_token
 from app.pages.finetune.mask_rows import PackedRows
 from app.pages.finetune.template_query import Counted, Packing, counting, masked, open_source, opened, packing, runs
@@ -179,6 +180,10 @@ def test_the_view_shows_steps_and_counts(view, run, table, desk, qtbot):
     assert sum(block.view.current is not None for block in view.mask.blocks) == 1
     longer = sum(length > 65 for length in view.counted.lengths)
     assert longer == 1
+    figures = view.counts.findChild(MaskRows)
+    assert figures.value("tokens") == f"{sum(view.counted.lengths):,}"
+    view.counts.show_counted(view.counted, len(view.counted.lengths), 64, "drop")
+    assert view.counts.findChildren(MaskRows) == [figures]  # none is made anew
     tickets = dict(view._tickets)
     view.show_source(run, dict(table))
     assert view._tickets == tickets  # nothing is read anew

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
 from app.pages.finetune.mask_lengths import Lengths
 from app.pages.finetune.mask_shown import Masked
@@ -34,7 +34,7 @@ class MaskCounts(Panel):
         self.lengths = Lengths()
         self._heading = Label("", "muted", 11)
         self._rule = Label("", "muted", 11, wrap=True)
-        self._rows = QWidget()
+        self._rows = MaskRows()
         row = QHBoxLayout()
         row.setSpacing(M)
         for readout in (self.tokens, self.trained, self.turns):
@@ -88,21 +88,33 @@ class MaskCounts(Panel):
             "not taken by the template": f"{len(counted.problems):,}",
         }
         warned = {"are longer": longer, "nothing to train in": empty, "not taken by the template": counted.problems}
-        self._show_rows(rows, {name for name, wrong in warned.items() if wrong})
+        self._rows.show_rows(rows, {name for name, wrong in warned.items() if wrong})
         self._rule.setText(_RULES[too_long])
 
-    def _show_rows(self, rows: Mapping[str, str], warned: set[str]) -> None:
-        table = QWidget()
-        layout = QVBoxLayout(table)
-        layout.setContentsMargins(0, L - 8, 0, 0)
-        layout.setSpacing(0)
+
+class MaskRows(QWidget):
+    """A table of names and figures. Its labels stay: a new table would be seen before it is laid out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._values: dict[str, Label] = {}
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, L - 8, 0, 0)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(1, 1)
+
+    def show_rows(self, rows: Mapping[str, str], warned: set[str]) -> None:
         for name, value in rows.items():
-            row = QGridLayout()
-            row.setContentsMargins(0, 2, 0, 2)
-            row.setColumnStretch(1, 1)
-            row.addWidget(Label(name, "muted", 11), 0, 0)
-            row.addWidget(Label(value, "warning" if name in warned else "text", 11), 0, 2)
-            layout.addLayout(row)
-        self.body.replaceWidget(self._rows, table)
-        self._rows.deleteLater()
-        self._rows = table
+            if name not in self._values:
+                self._add(name)
+            self._values[name].setText(value)
+            self._values[name].set_role("warning" if name in warned else "text")
+
+    def _add(self, name: str) -> None:
+        at = len(self._values)
+        self._values[name] = Label("", size=11)
+        self._grid.addWidget(Label(name, "muted", 11), at, 0)
+        self._grid.addWidget(self._values[name], at, 2)
+
+    def value(self, name: str) -> str:
+        return self._values[name].text()
