@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
 from app.pages.finetune.mask_lengths import Lengths
@@ -114,7 +115,7 @@ class MaskRows(QWidget):
         at = len(self._values)
         self._values[name] = Label("", size=11)
         self._grid.addWidget(Label(name, "muted", 11), at, 0)
-        self._grid.addWidget(self._values[name], at, 2)
+        self._grid.addWidget(self._values[name], at, 2, Qt.AlignmentFlag.AlignRight)
 
     def value(self, name: str) -> str:
         return self._values[name].text()
