@@ -187,11 +187,11 @@ def main() -> None:
     keep_freed_memory()
     set_threads(0)
     report = Report("fine_tuning")
+    memory(report)  # first: a process begins with the peak of the one that started it
     precision = measure_precision(choose_device("cpu")).dtype
     report.add("trained in bfloat16", float(precision == "bfloat16"), "yes=1")
     for size in SIZES:
         throughput(report, size, 2 if options.quick else 6, precision)
-    memory(report)
     report.end()
 
 
