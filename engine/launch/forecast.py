@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import CutawayError
-from engine.launch.forecast_tuning import CHAT_TOKENS, looking_seconds, lora_of, tuning_plan
+from engine.launch.forecast_tuning import CHAT_TOKENS, lora_of, tuning_plan
 from engine.launch.recipe import Recipe, StageSpec
 from engine.stages import pretrain, sft
 from engine.store.files import read_json, write_json
 from engine.store.machine import Machine, read_machine
 from engine.store.workspace import Workspace
+from engine.training.tuning_plan import looking_seconds
 
 _FILE = "forecast.json"
 _BYTE_KINDS_VOCABULARY = 257
@@ -83,7 +84,7 @@ def _tuning(
         return StageForecast("sft", 0.0, _LOADING_MEMORY, 0.0, 0, False)
     lora = lora_of(config, plan.model) if config.method == "lora" else None
     cost = plan.expected(machine.flops_for(plan.model.parameters()), lora, CHAT_TOKENS)
-    seconds = cost.seconds + looking_seconds(config, plan)
+    seconds = cost.seconds + looking_seconds(config.model_dump(), plan)
     return StageForecast("sft", seconds, cost.memory_bytes, cost.disk_bytes, cost.parameters, machine.is_measured)
 
 

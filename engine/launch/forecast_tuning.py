@@ -22,8 +22,6 @@ CHAT_TOKENS = 6  # what a model without a template of its own learns anew
 _PEOPLE, _CONVERSATIONS_EACH, _BYTES_EACH, _FILLED = 400, 56, 100, 0.98
 _TEXT_SHARE_OF_A_FILE = 0.7  # the rest of a JSON line is names and brackets
 _BYTES_A_TOKEN = 3.2
-_SECONDS_TO_BEGIN = 6.0
-_SECONDS_AN_ANSWER = 0.012  # of a small model on two cores, 64 at once
 
 
 def tuning_plan(
@@ -41,14 +39,6 @@ def tuning_plan(
     tokens = conversations * _BYTES_EACH / _BYTES_A_TOKEN or _tokens(recipe, workspace)
     rows = max(1, math.ceil(tokens / (row_length(settings, model) * _FILLED)))
     return make_tuning_plan(settings, set(config.model_fields_set), model, rows, has_text=True)
-
-
-def looking_seconds(config: sft.Config, plan: Plan) -> float:
-    """Reading the conversations, and the answers of every look."""
-    looks = math.ceil(plan.training.steps / plan.training.evaluate_every) + 1
-    answers = looks * config.questions + config.final_questions
-    size = math.pow(max(1.0, plan.model.parameters() / 2e6), 0.8)  # longer, though not in proportion
-    return _SECONDS_TO_BEGIN + answers * _SECONDS_AN_ANSWER * size
 
 
 def base_config(recipe: Recipe, config: sft.Config, workspace: Workspace, vocabulary: int) -> ModelConfig | None:

@@ -36,7 +36,7 @@ from engine.store.files import read_json, sha256_json, write_json
 from engine.tokenizer.chat_template import CHATML, ChatTemplate
 from engine.tokenizer.chat_tokens import with_chat_tokens
 from engine.tokenizer.tokenizer import Tokenizer, save_tokenizer
-from engine.training.tuning_plan import make_tuning_plan, row_length, text_rows
+from engine.training.tuning_plan import looking_seconds, make_tuning_plan, row_length, text_rows
 
 _T = TypeVar("_T")
 _BASE_ANSWERS = "base_answers.json"
@@ -153,9 +153,9 @@ class FineTuning(TrainingRun):
     def _settle(self) -> Iterator[Event]:
         model = self.base.model.config
         model = model.model_copy(update={"vocab_size": max(model.vocab_size, self.tokenizer.vocab_size)})
-        batches = self._batches(rows=1 + text_rows(self.settings, self.length, self.text is not None))
+        rows = self._batches(rows=1).epoch_rows
         chosen = set(self.config.model_fields_set)
-        self.plan = make_tuning_plan(self.settings, chosen, model, batches.epoch_rows, self.text is not None)
+        self.plan = make_tuning_plan(self.settings, chosen, model, rows, self.text is not None)
         if self.text is None and self.config.pretraining_share:
             yield Notice(text="No text of the model's pretraining is at hand, so none is mixed in.", level="warning")
 
@@ -176,11 +176,17 @@ class FineTuning(TrainingRun):
         return self._batches(self.plan.training.batch_rows)
 
     def _batches(self, rows: int) -> ConversationBatches:
-        seed, mixed = self.context.seed, text_rows(self.settings, self.length, self.text is not None)
+        seed, mixed = self.context.seed, self._text_rows(rows)
         text = PackedBatches(self.text.train, self.length, mixed, seed) if self.text is not None and mixed else None
         return ConversationBatches(
             self.fitted["train"].kept, self.length, rows, seed, packing=self.config.packing, text=text
         )
+
+    def _text_rows(self, rows: int) -> int:
+        return text_rows(self.settings, rows, self.text is not None)
+
+    def more_seconds(self) -> float:
+        return looking_seconds(self.settings, self.plan)
 
     def new_model(self) -> Transformer:
         known = self.base.model.config.vocab_size
@@ -302,7 +308,7 @@ class FineTuning(TrainingRun):
             "lora": self.lora.model_dump(mode="json") if self.config.method == "lora" else None,
             "parameters_trained": sum(p.numel() for p in self.trainer.model.parameters() if p.requires_grad),
             "row_length": self.length,
-            "text_rows": text_rows(self.settings, self.length, self.text is not None),
+            "text_rows": self._text_rows(self.plan.training.batch_rows),
             "conversations": {
                 "train": len(train.kept),
                 "held_out": len(self.fitted["held_out"].kept),

@@ -233,7 +233,11 @@ class TrainingRun(ABC):
             "peak_flops": machine.peak_flops,
             **self.facts(),
         }
-        write_plan(self.context.run_folder.path, self.plan, facts, before.flops_for(self.size))
+        write_plan(self.context.run_folder.path, self.plan, facts, before.flops_for(self.size), self.more_seconds())
+
+    def more_seconds(self) -> float:
+        """What it will take beside its steps and a look at held-out text."""
+        return 0.0
 
     @property
     def size(self) -> int:

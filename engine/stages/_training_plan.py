@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,14 @@ from engine.training.plan import Plan
 FILE = "plan.json"
 
 
-def write_plan(folder: Path, plan: Plan, facts: dict[str, Any], flops_per_second: float) -> None:
-    """facts: what the stage says beside it. flops_per_second: what training was known to reach before Start."""
+def write_plan(
+    folder: Path, plan: Plan, facts: dict[str, Any], flops_per_second: float, more_seconds: float = 0.0
+) -> None:
+    """facts: what the stage says beside it. flops_per_second: what training was known to reach before Start.
+    more_seconds: what the stage takes beside its steps."""
     lora = LoraConfig.model_validate(facts["lora"]) if facts.get("lora") else None
-    estimate = _said_before_start(folder) or asdict(plan.expected(flops_per_second, lora))
+    expected = plan.expected(flops_per_second, lora)
+    estimate = _said_before_start(folder) or asdict(replace(expected, seconds=expected.seconds + more_seconds))
     told = {
         "model": plan.model.model_dump(),
         "training": plan.training.model_dump(),

@@ -33,7 +33,13 @@ class Config(StageConfig):
     )
     packing: bool = dial(True, "Several conversations in a row; none looks into another.")
 
-    epochs: float = dial(4.0, "How often every conversation is seen.", unit="epochs", gt=0, le=1000)
+    epochs: float = dial(
+        4.0,
+        "How often each conversation is seen; few are seen more often, up to 60 steps, unless this is set.",
+        unit="epochs",
+        gt=0,
+        le=1000,
+    )
     steps: int | None = dial(None, "Updates of the weights, instead of epochs.", unit="steps", ge=1, le=100_000_000)
     batch_rows: int | None = dial(None, "Rows that one update averages over.", unit="rows", ge=1, le=65_536)
     micro_rows: int | None = dial(None, "Rows in one forward pass; more need more memory.", unit="rows", ge=1)

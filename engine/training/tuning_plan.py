@@ -14,6 +14,8 @@ from engine.training.plan import Origin, Plan, TrainingConfig
 _NEVER = 10**9
 _BATCH_TOKENS = 2048
 _MOST_DERIVED_CONTEXT = 1024
+_FEWEST_STEPS = 60
+_SECONDS_TO_BEGIN, _SECONDS_AN_ANSWER = 5.0, 0.005  # of 2M weights on two cores, 64 answers at once
 _RATE, _LORA_RATE = 1e-3, 3e-3  # at a width of 192, as measured there on questions about the world
 
 
@@ -29,14 +31,23 @@ def row_length(settings: dict[str, Any], model: ModelConfig) -> int:
     return wanted
 
 
-def batch_rows(settings: dict[str, Any], length: int) -> int:
-    return settings["batch_rows"] or max(4, _BATCH_TOKENS // length)
+def batch_rows(settings: dict[str, Any], length: int, epoch_rows: int) -> int:
+    """Some 2,048 tokens; of few conversations so few rows that an epoch has eight steps."""
+    wanted: int = settings["batch_rows"] or min(max(4, _BATCH_TOKENS // length), max(2, epoch_rows // 8))
+    return wanted
 
 
-def text_rows(settings: dict[str, Any], length: int, has_text: bool) -> int:
-    """Of a batch, how many rows are pretraining text. At least one is left for conversations."""
-    rows = batch_rows(settings, length)
+def text_rows(settings: dict[str, Any], rows: int, has_text: bool) -> int:
+    """Of a batch of so many rows, how many are pretraining text. At least one is left for conversations."""
     return min(round(rows * settings["pretraining_share"]), rows - 1) if has_text else 0
+
+
+def looking_seconds(settings: dict[str, Any], plan: Plan) -> float:
+    """Reading the conversations, and the answers of every look: what training takes beside its steps."""
+    looks = math.ceil(plan.training.steps / plan.training.evaluate_every) + 1
+    answers: int = looks * settings["questions"] + settings["final_questions"]
+    size = math.pow(max(1.0, plan.model.parameters() / 2e6), 0.8)  # longer, though not in proportion
+    return _SECONDS_TO_BEGIN + answers * _SECONDS_AN_ANSWER * size
 
 
 def make_tuning_plan(
@@ -45,7 +56,7 @@ def make_tuning_plan(
     """settings: the sft stage's fields. chosen: names set by hand or preset. model: the base's, with the rows of its
     special tokens. epoch_rows: rows of conversations in an epoch. has_text: whether pretraining text is at hand."""
     length = row_length(settings, model)
-    derived = _derive(settings, model, length, epoch_rows, has_text)
+    derived = _derive(settings, model, length, epoch_rows, has_text, often="epochs" not in chosen)
     values = {**derived, **{name: value for name, value in settings.items() if value is not None}}
     values["micro_rows"] = min(values["micro_rows"], values["batch_rows"])
     values["warmup_steps"] = min(values["warmup_steps"], max(values["steps"] - 1, 0))
@@ -76,12 +87,13 @@ def make_tuning_plan(
 
 
 def _derive(
-    settings: dict[str, Any], model: ModelConfig, length: int, epoch_rows: int, has_text: bool
+    settings: dict[str, Any], model: ModelConfig, length: int, epoch_rows: int, has_text: bool, often: bool
 ) -> dict[str, Any]:
-    """The learning rate falls with the width; batches are of some 2,048 tokens; a dozen looks."""
-    rows = batch_rows(settings, length)
-    each = rows - text_rows(settings, length, has_text)
-    steps = settings["steps"] or max(1, round(settings["epochs"] * epoch_rows / each))
+    """The learning rate falls with the width; a dozen looks. often: few conversations may be seen more often than
+    `epochs` says, until there are steps enough to learn anything."""
+    rows = batch_rows(settings, length, epoch_rows)
+    each = rows - text_rows(settings, rows, has_text)
+    steps = settings["steps"] or max(_FEWEST_STEPS if often else 1, round(settings["epochs"] * epoch_rows / each))
     rate = (_LORA_RATE if settings["method"] == "lora" else _RATE) * 192 / max(model.d_model, 192)
     return {
         "context_length": length,
