@@ -11,10 +11,10 @@ from app.pages.tokenizer.browse_words import Doubt
 from app.pages.tokenizer.comparison import compare
 from app.pages.tokenizer.lessons import LESSONS
 from app.pages.tokenizer.open_tokenizer import OpenTokenizerDialog
-from app.pages.tokenizer.page import BROWSE, COMPARE, TEMPLATES, TRAIN
 from app.pages.tokenizer.template_query import write
 from app.pages.tokenizer.training import TrainingTold, make_recipe
 from app.pages.tokenizer.view import Chosen
+from app.pages.tokenizer.view_stack import BROWSE, COMPARE, TEMPLATES, TRAIN
 from engine.control import Control
 from engine.corpus.conversation import Message
 from engine.events import CompressionMeasured, MergeLearned, Progress, RunState, StateChanged
@@ -203,7 +203,7 @@ def test_letters_are_counted_in_each_token():
     inspection = LESSONS[0].explain(straw)
     assert [row[1] for row in inspection.table.rows] == ["␣straw", "b", "e", "r", "r", "y"]
     assert sum(int(row[2]) for row in inspection.table.rows) == 3
-    assert "one for each of `␣straw` `b`" in inspection.words
+    assert "one for each of `␣straw`, `b`" in inspection.words
     assert "count the 3 r" in LESSONS[0].explain(ByteTokenizer()).words
 
 

@@ -41,8 +41,11 @@ _KEYS: dict[int, Callable[[Entry], object]] = {
 
 
 def name_of(entry: Entry) -> str:
-    """As it is shown: spaces made visible, single bytes by their number."""
-    return entry.text if entry.script == SPECIAL else visible(entry.text, entry.data)
+    """As it is shown: spaces made visible, control characters by their byte."""
+    if entry.script == SPECIAL:
+        return entry.text
+    control = len(entry.data) == 1 and not entry.text.isprintable() and entry.text not in "\t\n"
+    return f"⟨{entry.data.hex().upper()}⟩" if control else visible(entry.text, entry.data)
 
 
 class TokenModel(QAbstractTableModel):
@@ -64,6 +67,7 @@ class TokenModel(QAbstractTableModel):
         self._sorted = (column, order == Qt.SortOrder.DescendingOrder)
         self._arrange()
         self.layoutChanged.emit()
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(_HEADER) - 1)
 
     def _arrange(self) -> None:
         column, falls = self._sorted
@@ -85,7 +89,9 @@ class TokenModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if orientation == Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
-                return _HEADER[section]
+                column, falls = self._sorted
+                arrow = f" {'▾' if falls else '▴'}" if section == column else ""
+                return f"{_HEADER[section]}{arrow}"
             if role == Qt.ItemDataRole.TextAlignmentRole:
                 return _RIGHT if section in (ID, BYTES, COUNT) else _LEFT
         return None
@@ -130,7 +136,8 @@ class TokenTable(QTableView):
         for column, width in _WIDTHS.items():
             self.setColumnWidth(column, width)
         self.setSortingEnabled(True)
-        self.sortByColumn(ID, Qt.SortOrder.AscendingOrder)
+        self.sortByColumn(COUNT, Qt.SortOrder.DescendingOrder)
+        header.setSortIndicatorShown(False)  # it would stand on the words, which say it themselves
         self.selectionModel().currentRowChanged.connect(self._tell)
 
     def pick(self, row: int) -> None:

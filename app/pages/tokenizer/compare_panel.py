@@ -97,28 +97,39 @@ class ComparePanel(Panel):
 
     def show_text(self, text: str) -> None:
         """ "" for the example."""
-        self._text = text[:_MOST_CHARACTERS]
+        shown = text[:_MOST_CHARACTERS]
         whole = len(text) <= _MOST_CHARACTERS
-        words = ("your text" if whole else "the beginning of your text") if text else "same text"
-        self.set_subtitle(words)
-        self._show()
+        self.set_subtitle(("your text" if whole else "the beginning of your text") if text else "same text")
+        if shown != self._text:
+            self._text = shown
+            self._show_cuts()
+
+    def _pair(self) -> list[Chosen]:
+        """One alone while the other is being read."""
+        other = self._shelf.get(self.other.currentData()) if self.other.count() else None
+        return [one for one in (self._chosen, other) if one is not None]
 
     def _show(self) -> None:
-        other = self._shelf.get(self.other.currentData()) if self.other.count() else None
+        self._show_cuts()
+        self._show_bars()
+
+    def _show_cuts(self) -> None:
+        pair = self._pair()
         if self._chosen is None:
             return
-        pair = [self._chosen, other] if other is not None else [self._chosen]
         self.comparison = compare(pair, self._text or COMPARED)
         for row, side in zip(self.rows, self.comparison.sides, strict=False):
             row.show_side(side)
-        self.rows[1].setVisible(other is not None)
+        self.rows[1].setVisible(len(pair) > 1)
         words = self.comparison.words()
         self.tag.set(words, "warning" if self.comparison.ranges else "ok")
         self.tag.setVisible(bool(words))
+
+    def _show_bars(self) -> None:
+        pair = self._pair()
         parts = {name: PARTS[name] for name in _SHOWN_PARTS}
-        names = [one.name for one in pair]
         figures = table({str(at): one.tokenizer for at, one in enumerate(pair)}, parts)
-        self.bars.show_values(
-            names,
-            {part: [figures[str(at)][part].tokens_per_word or math.nan for at in range(len(pair))] for part in parts},
-        )
+        values = {
+            part: [figures[str(at)][part].tokens_per_word or math.nan for at in range(len(pair))] for part in parts
+        }
+        self.bars.show_values([one.name for one in pair], values)

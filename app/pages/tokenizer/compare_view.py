@@ -28,7 +28,7 @@ from app.widgets.tag import Tag
 from engine.tokenizer.compare import table
 
 _TYPING_MS = 60
-_FOOT = 218
+_FOOT = 196
 
 
 class CompareView(View):

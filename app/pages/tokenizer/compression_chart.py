@@ -71,9 +71,9 @@ class CompressionChart(QWidget):
         painter.setFont(font(11, weight=600))
         painter.setPen(QColor(p.text))
         words = f"{value:.2f} bytes with {size:,} tokens"
-        left = min(here.x() - 190, self.width() - 200.0) if here.x() > 220 else here.x() + 10
+        left = here.x() - 178 if here.x() > 220 else here.x() - 4  # above the curve, which rises to the right
         side = Qt.AlignmentFlag.AlignRight if here.x() > 220 else Qt.AlignmentFlag.AlignLeft
-        painter.drawText(QRectF(left, here.y() + 8, 180, 18), side | Qt.AlignmentFlag.AlignVCenter, words)
+        painter.drawText(QRectF(left, here.y() - 24, 180, 18), side | Qt.AlignmentFlag.AlignVCenter, words)
 
     def _paint_grid(self, painter: QPainter) -> None:
         p, plot, (low, high) = colors(self), self._plot(), self._span()

@@ -34,7 +34,7 @@ class Lesson:
 def _letters(tokenizer: Tokenizer) -> Inspection:
     pieces = _pieces(tokenizer, f" {_WORD}")
     split = any("\ufffd" in text for text, _ in pieces)
-    shown = " ".join(f"`{visible(text)}`" for text, _ in pieces)
+    shown = ", ".join(f"`{visible(text)}`" for text, _ in pieces)
     count = _WORD.count(_LETTER)
     if len(pieces) >= len(_WORD):
         words = (
@@ -64,7 +64,7 @@ def _letters(tokenizer: Tokenizer) -> Inspection:
 def _numbers(tokenizer: Tokenizer) -> Inspection:
     numbers = [word for word in _SUM.split() if word.isdigit()]
     cuts = {number: [text for text, _ in _pieces(tokenizer, number)] for number in numbers}
-    shown = " ".join(f"`{text}`" for text in cuts[numbers[0]])
+    shown = ", ".join(f"`{text}`" for text in cuts[numbers[0]])
     alone = all(len(text) == 1 for cut in cuts.values() for text in cut)
     words = (
         f"{numbers[0]} is cut into {shown}: one digit a token. The digits are there, and still to add two numbers the "

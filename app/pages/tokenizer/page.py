@@ -16,16 +16,14 @@ from PySide6.QtGui import (
     QKeySequence,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
 from app.jobs.query import Ticket
 from app.pages._page import PageWidget
-from app.pages.tokenizer.browse_view import BrowseView
 from app.pages.tokenizer.choice import TokenizerChoice
 from app.pages.tokenizer.compare_panel import ComparePanel
 from app.pages.tokenizer.compare_row import CompareRow
-from app.pages.tokenizer.compare_view import CompareView
 from app.pages.tokenizer.counts_panel import CountsPanel
 from app.pages.tokenizer.cut import AT_ONCE_CHARACTERS, cut, cut_in_pieces, joined
 from app.pages.tokenizer.inspections import card, of_token
@@ -35,12 +33,11 @@ from app.pages.tokenizer.lessons import LESSONS, Lesson
 from app.pages.tokenizer.open_tokenizer import OpenTokenizerDialog, dropped_tokenizer
 from app.pages.tokenizer.replay_panel import ReplayPanel
 from app.pages.tokenizer.shelf import Shelf
-from app.pages.tokenizer.template_view import TemplateView
 from app.pages.tokenizer.text_block import TextBlock
 from app.pages.tokenizer.text_panel import TextPanel
 from app.pages.tokenizer.token_card import TokenCard
-from app.pages.tokenizer.train_view import TrainView
 from app.pages.tokenizer.view import View
+from app.pages.tokenizer.view_stack import COMPARE, SEE, VIEWS, ViewStack
 from app.theme.type import M
 from app.widgets.buttons import Button, ToolButton
 from app.widgets.segments import Segments
@@ -51,14 +48,12 @@ from engine.events import ArtifactReady
 _TYPING_MS = 60
 _REPLAY_HEIGHT, _LOW_REPLAY_HEIGHT = 272, 216
 _HIGH, _ROOM_FOR_REPLAY = 720, 600
-SEE, TRAIN, COMPARE, BROWSE, TEMPLATES = range(5)
-VIEWS = ("See", "Train", "Compare", "Browse", "Templates")
 
 
 class TokenizerPage(PageWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self.desk = desk
+        self._desk = desk
         self.choice = TokenizerChoice()
         self.text = TextPanel()
         self.counts = CountsPanel()
@@ -68,7 +63,6 @@ class TokenizerPage(PageWidget):
         self.lessons = LessonStrip()
         self.segments = Segments(VIEWS)
         self.segments.setAccessibleName("View")
-        self._views: dict[int, View] = {}
         self.card = TokenCard(self)
         self.learned = learned(self.choice.tokenizer)
         self._ticket: Ticket | None = None
@@ -98,12 +92,10 @@ class TokenizerPage(PageWidget):
         grid.addWidget(self.text, 0, 0)
         grid.addWidget(self.counts, 0, 1)
         grid.addLayout(foot, 1, 0, 1, 2)
-        self._stack = QStackedWidget()
-        for place in range(len(VIEWS)):
-            self._stack.addWidget(see if place == SEE else QStackedWidget())
+        self.views = ViewStack(self._desk, self.shelf, see)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._stack)
+        layout.addWidget(self.views)
 
     def _connect(self) -> None:
         self.text.editor.textChanged.connect(self._typing.start)
@@ -113,15 +105,16 @@ class TokenizerPage(PageWidget):
         self.text.clicked.connect(self.pick)
         self.text.scrolled.connect(self.card.hide)
         self.choice.chosen.connect(self._show_tokenizer)
-        self.choice.failed.connect(self.desk.bus.error)
-        self.shelf.failed.connect(self.desk.bus.error)
+        self.choice.failed.connect(self._desk.bus.error)
+        self.shelf.failed.connect(self._desk.bus.error)
         self.segments.changed.connect(self.show_view)
+        self.views.inspected.connect(self._desk.bus.inspect)
         self.lessons.asked.connect(self.teach)
         self.compare.more.connect(lambda: self.show_view(COMPARE))
         for row in self.compare.rows:
             row.hovered.connect(lambda index, row=row: self._point_at_compared(row, index))
-        self.desk.feed.events.connect(self._on_events)
-        self.desk.bus.workspace_changed.connect(self._offer)
+        self._desk.feed.events.connect(self._on_events)
+        self._desk.bus.workspace_changed.connect(self._offer)
 
     def _build_actions(self) -> None:
         for place, name in enumerate(VIEWS):
@@ -158,13 +151,12 @@ class TokenizerPage(PageWidget):
 
     def shown(self) -> None:
         self._offer()
-        if (view := self._views.get(self._stack.currentIndex())) is not None:
-            view.shown()
+        self._desk.bus.rest.emit(self.views.at_rest())
+        self.views.come()
 
     def hidden(self) -> None:
         self.card.hide()
-        if (view := self._views.get(self._stack.currentIndex())) is not None:
-            view.hidden()
+        self.views.leave()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self.card.hide()
@@ -196,7 +188,7 @@ class TokenizerPage(PageWidget):
 
     def open_tokenizer(self, source: str = "") -> None:
         """Asks which one, unless it was dropped; when it is here, it is chosen."""
-        dialog = OpenTokenizerDialog(self.desk, source, self)
+        dialog = OpenTokenizerDialog(self._desk, source, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.opened.connect(lambda opened: self._choose(opened.folder))
         dialog.open()
@@ -225,31 +217,18 @@ class TokenizerPage(PageWidget):
     def show_view(self, place: int) -> None:
         """SEE, TRAIN, COMPARE, BROWSE, TEMPLATES: what the segments of the header name."""
         self.card.hide()
-        before = self._views.get(self._stack.currentIndex())
-        if before is not None and place != self._stack.currentIndex():
-            before.hidden()
         self.segments.set_current(place)
-        self._stack.setCurrentIndex(place)
-        if place != SEE:
-            self.view(place).shown()
+        self.views.go_to(place)
         self._copy.setVisible(place == SEE)
+        self._desk.bus.rest.emit(self.views.at_rest())
 
     def view(self, place: int) -> View:
-        """Built when it is first looked at."""
-        if place not in self._views:
-            view = self._build_view(place)
-            holder = self._stack.widget(place)
-            assert isinstance(holder, QStackedWidget)
-            holder.addWidget(view)
-            view.inspected.connect(self.desk.bus.inspect)
-            view.use(self.choice.chosen_now())
-            self._views[place] = view
-        return self._views[place]
+        return self.views.view(place)
 
     # The tokenizer
 
     def _offer(self) -> None:
-        self.choice.offer(self.desk.workspace.artifacts("tokenizer"))
+        self.choice.offer(self._desk.workspace.artifacts("tokenizer"))
 
     def _on_events(self, index: int, stage: str, events: list[object]) -> None:
         if any(isinstance(event, ArtifactReady) and event.kind == "tokenizer" for event in events):
@@ -264,22 +243,12 @@ class TokenizerPage(PageWidget):
         self._make_room()
         chosen = self.choice.chosen_now()
         self.compare.use(chosen)
-        for view in self._views.values():
-            view.use(chosen)
+        self.views.use(chosen)
 
     def _replay_longest(self) -> None:
         """Until a person picks a token: the one that took the most merges, as a rule."""
         ids = [token_id for block in self.text.blocks() for token_id in (block.cut.ids if block.cut else ())]
         self.replay.show_token(self.learned, max(ids, key=lambda i: len(self.learned.tokenizer.token_bytes(i))))
-
-    def _build_view(self, place: int) -> View:
-        if place == TRAIN:
-            return TrainView(self.desk)
-        if place == BROWSE:
-            return BrowseView(self.desk)
-        if place == TEMPLATES:
-            return TemplateView(self.desk)
-        return CompareView(self.shelf)
 
     def choose_named(self, name: str) -> None:
         """As if a person had picked it from all that there are now."""
@@ -308,7 +277,7 @@ class TokenizerPage(PageWidget):
         self._long, self._long_text = [], text
         self.text.say("The text is being cut.")
 
-        self._ticket = self.desk.engine.ask(
+        self._ticket = self._desk.engine.ask(
             lambda _: cut_in_pieces(tokenizer, text), self._take, self._show_long, self._fail
         )
 
@@ -325,7 +294,7 @@ class TokenizerPage(PageWidget):
     def _fail(self, error: CutawayError) -> None:
         self._ticket = None
         self.text.say("")
-        self.desk.bus.error.emit(error)
+        self._desk.bus.error.emit(error)
 
     def _count(self) -> None:
         self.counts.show_cuts({block.name: block.cut for block in self.text.blocks() if block.cut is not None})
@@ -336,7 +305,7 @@ class TokenizerPage(PageWidget):
         self.text.editor.take(lesson.text)
         self.read()
         self._replay_longest()
-        self.desk.bus.inspect.emit(lesson.explain(self.choice.tokenizer))
+        self._desk.bus.inspect.emit(lesson.explain(self.choice.tokenizer))
 
     def _teach_here(self, lesson: Lesson) -> None:
         self.show_view(SEE)
@@ -348,7 +317,7 @@ class TokenizerPage(PageWidget):
         """The card and the inspector for a token; index -1 lets go."""
         if index < 0:
             self.card.hide()
-            self.desk.bus.inspect.emit(None)
+            self._desk.bus.inspect.emit(None)
             return
         self.card.show_at(card(self.learned, block.chip(index)), block.rect_of(index, self))
         self._inspect(block, index)
@@ -362,13 +331,13 @@ class TokenizerPage(PageWidget):
         self._inspect(block, index)
 
     def _inspect(self, block: TextBlock, index: int) -> None:
-        self.desk.bus.inspect.emit(of_token(self.learned, block.chip(index)))
+        self._desk.bus.inspect.emit(of_token(self.learned, block.chip(index)))
 
     def _point_at_compared(self, row: CompareRow, index: int) -> None:
         if index < 0 or row.side is None:
-            self.desk.bus.inspect.emit(None)
+            self._desk.bus.inspect.emit(None)
         else:
-            self.desk.bus.inspect.emit(of_token(learned(row.side.chosen.tokenizer), row.view.tokens[index]))
+            self._desk.bus.inspect.emit(of_token(learned(row.side.chosen.tokenizer), row.view.tokens[index]))
 
     # To the clipboard
 
@@ -379,7 +348,7 @@ class TokenizerPage(PageWidget):
     def copy_ids(self) -> None:
         cuts = [block.cut for block in self._chosen() if block.cut is not None]
         QGuiApplication.clipboard().setText("\n".join(str(list(cut.ids)) for cut in cuts))
-        self.desk.bus.notice.emit("ok", f"{sum(len(cut.ids) for cut in cuts):,} ids are on the clipboard.")
+        self._desk.bus.notice.emit("ok", f"{sum(len(cut.ids) for cut in cuts):,} ids are on the clipboard.")
 
     def copy_tokens(self) -> None:
         tokenizer, lines = self.choice.tokenizer, []
@@ -388,4 +357,4 @@ class TokenizerPage(PageWidget):
                 shown = visible(tokenizer.token_text(token_id), tokenizer.token_bytes(token_id))
                 lines.append(f"{token_id}\t{shown}")
         QGuiApplication.clipboard().setText("\n".join(lines))
-        self.desk.bus.notice.emit("ok", f"{len(lines):,} tokens are on the clipboard.")
+        self._desk.bus.notice.emit("ok", f"{len(lines):,} tokens are on the clipboard.")

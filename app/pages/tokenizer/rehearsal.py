@@ -6,7 +6,8 @@ from PySide6.QtCore import QEventLoop, QTimer
 
 from app.pages._page import PageWidget
 from app.pages.tokenizer.lessons import LESSONS
-from app.pages.tokenizer.page import BROWSE, COMPARE, SEE, TEMPLATES, TRAIN, TokenizerPage
+from app.pages.tokenizer.page import TokenizerPage
+from app.pages.tokenizer.view_stack import BROWSE, COMPARE, SEE, TEMPLATES, TRAIN
 from engine.store.artifact import making_artifact
 from engine.store.workspace import Workspace
 from engine.tokenizer.kinds.bpe import BpeTokenizer
@@ -22,7 +23,7 @@ def rehearse(page: PageWidget, state: str) -> None:
         return
     whole = page.choice.tokenizer
     if isinstance(whole, BpeTokenizer):  # with its first merges alone it is another tokenizer
-        _store(page.desk.workspace, "early-512", BpeTokenizer(whole.merges[:255]))
+        _store(page.shelf.workspace, "early-512", BpeTokenizer(whole.merges[:255]))
         page.choose_named("first-words")
     if _VIEWS.get(state, SEE) != SEE:
         page.show_view(_VIEWS[state])
@@ -30,6 +31,7 @@ def rehearse(page: PageWidget, state: str) -> None:
         return
     if state == "lesson":
         page.teach(LESSONS[0])
+        _spin(400)
         return
     page.text.editor.take(_TYPED)
     page.read()

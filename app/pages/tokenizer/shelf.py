@@ -12,6 +12,7 @@ from app.jobs.query import EngineSide, Query
 from app.pages.tokenizer.choice import artifact_detail, artifact_name
 from app.pages.tokenizer.view import Chosen
 from engine.errors import CutawayError
+from engine.store.workspace import Workspace
 from engine.tokenizer.kinds.byte import ByteTokenizer
 from engine.tokenizer.tokenizer import load_tokenizer
 
@@ -32,9 +33,13 @@ class Shelf(QObject):
         self._read: dict[Place, Chosen] = {None: Chosen(BYTES, BYTES_DETAIL, None, ByteTokenizer())}
         self._asked: set[Place] = set()
 
+    @property
+    def workspace(self) -> Workspace:
+        return self._desk.workspace
+
     def names(self) -> dict[Place, tuple[str, str]]:
         """Name and what it is of every tokenizer in the workspace, the newest first, and at last the bytes."""
-        found = self._desk.workspace.artifacts("tokenizer")
+        found = self.workspace.artifacts("tokenizer")
         known: dict[Place, tuple[str, str]] = {one.folder: (artifact_name(one), artifact_detail(one)) for one in found}
         return {**known, None: (BYTES, BYTES_DETAIL)}
 

@@ -51,6 +51,7 @@ class TrainView(View):
         self.told = TrainingTold()
         self.corpus = Combo(name="Corpus")
         self.form = ConfigForm(Config, _FIRST)
+        self.form.set_preset({})
         self.count = Chips((_COUNT,))
         self.count.set_chosen((_COUNT,))
         self.cost = Label("", "muted", 11, wrap=True)
@@ -106,8 +107,8 @@ class TrainView(View):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(M)
-        layout.addWidget(form, 9)
-        layout.addWidget(self.live, 11)
+        layout.addWidget(form, 13)
+        layout.addWidget(self.live, 10)
 
     def _build_live(self) -> QWidget:
         self.now = Panel("Learning")
