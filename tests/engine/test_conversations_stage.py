@@ -203,13 +203,13 @@ def test_files_that_are_held_out_win_over_those_to_learn_from(context: Context, 
 
 def test_labels_are_held_out_in_their_shares(context: Context) -> None:
     artifact, _ = _from_files(context, EXAMPLE, held_out_share=0.25)
-    assert artifact.manifest.figures == {"train": 48, "held_out": 16, "rejected": 0, "labels": 2}
-    for side, count in (("train", 24), ("held_out", 8)):
+    assert artifact.manifest.figures == {"train": 270, "held_out": 90, "rejected": 0, "labels": 2}
+    for side, count in (("train", 135), ("held_out", 45)):
         items = read_stored(artifact.folder, side)  # type: ignore[arg-type]
         assert Counter(item.label for item in items) == {"glad": count, "cross": count}
         assert all(item.messages[-1] == Message("assistant", item.label) for item in items)
     facts = read_facts(artifact.folder)
-    assert facts["labels"] == ["cross", "glad"] and facts["topics"] == {"glad": 24, "cross": 24}
+    assert facts["labels"] == ["cross", "glad"] and facts["topics"] == {"glad": 135, "cross": 135}
 
 
 def test_numbers_as_labels_are_in_the_order_of_numbers(context: Context, tmp_path: Path) -> None:
