@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from app.widgets.token_view_colour import TokenChip
 from engine.tokenizer.tokenizer import Tokenizer, clean
 
-SHOWN_TOKENS = 20_000
+SHOWN_TOKENS = 2_000_000
 AT_ONCE_CHARACTERS = 20_000
-MOST_BYTES = 1_000_000
+MOST_BYTES = 10_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cut:
     """ids: of all tokens. bytes: of the text in UTF-8. words: runs of characters without white space."""
 
     text: str
-    ids: tuple[int, ...]
+    ids: array[int]
     bytes: int
     words: int
 
@@ -37,7 +38,7 @@ class Cut:
 
 def size_of(text: str) -> int:
     """Bytes in UTF-8, a lone surrogate counted as the sign that stands in for it."""
-    return len(clean(text).encode())
+    return len(text) if text.isascii() else len(clean(text).encode())
 
 
 def cut(tokenizer: Tokenizer, text: str) -> Cut:
@@ -45,16 +46,21 @@ def cut(tokenizer: Tokenizer, text: str) -> Cut:
     return joined(text, tokenizer.encode(text))
 
 
-def joined(text: str, ids: Sequence[int]) -> Cut:
-    return Cut(text, tuple(ids), size_of(text), len(text.split()))
+def joined(text: str, ids: Iterable[int]) -> Cut:
+    return Cut(text, array("i", ids), size_of(text), len(text.split()))
 
 
-def cut_in_pieces(tokenizer: Tokenizer, text: str) -> Iterator[list[int]]:
-    """The same ids, piece by piece, for the engine thread."""
+def cut_in_pieces(tokenizer: Tokenizer, text: str) -> Iterator[float | Cut]:
+    """The same ids, piece by piece, for the engine thread. Tells the share that is done, and ends with the Cut."""
+    ids, done = array("i"), 0
     for piece in tokenizer.pieces(clean(text)):
-        yield tokenizer.encode(piece)
+        ids.extend(tokenizer.encode(piece))
+        done += len(piece)
+        yield done / max(len(text), 1)
+    yield joined(text, ids)
 
 
-def chips(tokenizer: Tokenizer, ids: Sequence[int]) -> list[TokenChip]:
-    """What the view draws: SHOWN_TOKENS at most."""
-    return [TokenChip(tokenizer.token_text(i), i, tokenizer.token_bytes(i)) for i in ids[:SHOWN_TOKENS]]
+def chip_of(tokenizer: Tokenizer, token_id: int) -> TokenChip:
+    """What the view draws for an id. One without bytes is special; no text of a person becomes one."""
+    data = tokenizer.token_bytes(token_id)
+    return TokenChip(tokenizer.token_text(token_id), token_id, data, special=not data)

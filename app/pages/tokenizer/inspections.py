@@ -13,10 +13,11 @@ FORMULA_WORDS = "Of all neighbouring pairs, join the one that was learned first.
 _KINDS = {"byte": "one byte", "character": "one letter", "bpe": "a first byte"}
 
 
-def card(learned: Learned, chip: TokenChip) -> CardText:
+def card(learned: Learned, chip: TokenChip, more: tuple[tuple[str, str], ...] = ()) -> CardText:
+    """more: what is known of its use."""
     rank = learned.rank(chip.data)
     made = ("learned as merge", f"{rank:,}") if rank else ("kind", _KINDS.get(learned.tokenizer.kind, "a first piece"))
-    return CardText(visible(chip.text, chip.data), chip.token_id, chip.data, made)
+    return CardText(visible(chip.text, chip.data), chip.token_id, chip.data, made, more)
 
 
 def of_token(learned: Learned, chip: TokenChip) -> Inspection:

@@ -24,8 +24,9 @@ from app.pages._page import PageWidget
 from app.pages.tokenizer.choice import TokenizerChoice
 from app.pages.tokenizer.compare_panel import ComparePanel
 from app.pages.tokenizer.compare_row import CompareRow
+from app.pages.tokenizer.corpus_counts import CorpusCounts
 from app.pages.tokenizer.counts_panel import CountsPanel
-from app.pages.tokenizer.cut import AT_ONCE_CHARACTERS, cut, cut_in_pieces, joined
+from app.pages.tokenizer.cut import Cut, cut_in_pieces
 from app.pages.tokenizer.inspections import card, of_token
 from app.pages.tokenizer.learned import learned
 from app.pages.tokenizer.lesson_strip import LessonStrip
@@ -45,7 +46,7 @@ from app.widgets.token_view_words import visible
 from engine.errors import CutawayError
 from engine.events import ArtifactReady
 
-_TYPING_MS = 60
+_TYPING_MS = 0  # once for all that was typed before the window gets round to it
 _REPLAY_HEIGHT, _LOW_REPLAY_HEIGHT = 272, 216
 _HIGH, _ROOM_FOR_REPLAY = 720, 600
 
@@ -64,10 +65,10 @@ class TokenizerPage(PageWidget):
         self.segments = Segments(VIEWS)
         self.segments.setAccessibleName("View")
         self.card = TokenCard(self)
+        self.corpus = CorpusCounts(desk)
         self.learned = learned(self.choice.tokenizer)
         self._ticket: Ticket | None = None
-        self._long: list[int] = []
-        self._long_text = ""
+        self._long: Cut | None = None
         self._open = ToolButton("ph.folder-open", "Open a tokenizer: tokenizer.json, .tiktoken or .model", size=30)
         self._copy = Button("Copy ids", "quiet", "ph.copy", tooltip="The numbers that the model would receive")
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
@@ -104,6 +105,7 @@ class TokenizerPage(PageWidget):
         self.text.hovered.connect(self.point_at)
         self.text.clicked.connect(self.pick)
         self.text.scrolled.connect(self.card.hide)
+        self.text.told.connect(lambda words: self._desk.bus.notice.emit("ok", words))
         self.choice.chosen.connect(self._show_tokenizer)
         self.choice.failed.connect(self._desk.bus.error)
         self.shelf.failed.connect(self._desk.bus.error)
@@ -237,6 +239,7 @@ class TokenizerPage(PageWidget):
     def _show_tokenizer(self) -> None:
         self.card.hide()
         self.learned = learned(self.choice.tokenizer)
+        self.corpus.use(self.choice.tokenizer)
         self.text.show_examples(self.choice.tokenizer)
         self.read()
         self._replay_longest()
@@ -265,30 +268,31 @@ class TokenizerPage(PageWidget):
             self._ticket = None
         self.card.hide()
         text, tokenizer = self.text.editor.text(), self.choice.tokenizer
-        if len(text) > AT_ONCE_CHARACTERS:
+        if not self.text.read(tokenizer, text):
             self._read_long(text)
             return
-        self.text.show_own(tokenizer, cut(tokenizer, text) if text else None)
         self.text.say("")
         self._count()
 
     def _read_long(self, text: str) -> None:
         tokenizer = self.choice.tokenizer
-        self._long, self._long_text = [], text
+        self._long = None
         self.text.say("The text is being cut.")
 
         self._ticket = self._desk.engine.ask(
             lambda _: cut_in_pieces(tokenizer, text), self._take, self._show_long, self._fail
         )
 
-    def _take(self, ids: object) -> None:
-        assert isinstance(ids, list)
-        self._long += ids
+    def _take(self, item: object) -> None:
+        if isinstance(item, Cut):
+            self._long = item
+        else:
+            self.text.say(f"The text is being cut: {item:.0%} done.")
 
     def _show_long(self) -> None:
         self._ticket = None
         self.text.say("")
-        self.text.show_own(self.choice.tokenizer, joined(self._long_text, self._long))
+        self.text.show_own(self.choice.tokenizer, self._long)
         self._count()
 
     def _fail(self, error: CutawayError) -> None:
@@ -319,7 +323,9 @@ class TokenizerPage(PageWidget):
             self.card.hide()
             self._desk.bus.inspect.emit(None)
             return
-        self.card.show_at(card(self.learned, block.chip(index)), block.rect_of(index, self))
+        token = block.chip(index)
+        used = (*self.corpus.of(token.token_id), ("in this text", f"{block.view.count_of(token.token_id):,}×"))
+        self.card.show_at(card(self.learned, token, used), block.rect_of(index, self))
         self._inspect(block, index)
 
     def pick(self, block: TextBlock, index: int) -> None:

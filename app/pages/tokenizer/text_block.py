@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QPoint, QRect, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.pages.tokenizer.cut import SHOWN_TOKENS, Cut, chips
+from app.pages.tokenizer.cut import SHOWN_TOKENS, Cut, chip_of
+from app.pages.tokenizer.edit import Edit
 from app.theme.type import S
 from app.widgets.label import Label
 from app.widgets.token_view import TokenChip, TokenView
 from engine.tokenizer.tokenizer import Tokenizer
+
+SCROLLING_TOKENS = 2000
 
 
 class TextBlock(QWidget):
@@ -25,6 +30,7 @@ class TextBlock(QWidget):
         self.view = TokenView()
         self.view.setAccessibleName(f"Tokens of {name}")
         self.view.set_scrolling(False)
+        self.view.set_links(True)
         self.view.hovered.connect(self.hovered)
         self.view.clicked.connect(self.clicked)
         self._figures = Label(role="muted", size=11)
@@ -53,9 +59,22 @@ class TextBlock(QWidget):
         return self._rest.text()
 
     def show_cut(self, tokenizer: Tokenizer, cut: Cut) -> None:
+        """A long text scrolls by itself, and never asks for the height of all of it; a short one is as high as it
+        needs to be."""
+        if len(cut.ids) > SCROLLING_TOKENS:
+            self.view.set_scrolling(True)
+        self.view.set_ids(cut.ids[:SHOWN_TOKENS], partial(chip_of, tokenizer))
+        self._set_cut(cut)
+
+    def show_edit(self, edit: Edit) -> None:
+        """What a person changed in the text that stands here."""
+        self.view.replace_ids(edit.first, edit.end, edit.ids)
+        self._set_cut(edit.cut)
+
+    def _set_cut(self, cut: Cut) -> None:
         self.cut = cut
-        self.view.set_tokens(chips(tokenizer, cut.ids))
         count = len(cut.ids)
+        self.view.set_scrolling(count > SCROLLING_TOKENS)
         noun = "token" if count == 1 else "tokens"
         self._figures.setText(f"{count:,} {noun}, {cut.bytes_per_token:.2f} bytes each")
         more = count > SHOWN_TOKENS

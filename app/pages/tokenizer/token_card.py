@@ -1,4 +1,4 @@
-"""The card below a token: its number, its bytes, when it was learned."""
+"""The card below a token: its number, its bytes, when it was learned, how often it is used."""
 
 from __future__ import annotations
 
@@ -20,12 +20,19 @@ _MIDDLE = Qt.AlignmentFlag.AlignVCenter
 
 @dataclass(frozen=True)
 class CardText:
-    """title: the token with its spaces made visible. data: its bytes. learned: what it is called, and the value."""
+    """title: the token with its spaces made visible. data: its bytes. learned: what it is called, and the value.
+    more: what else is known of it, in the same way."""
 
     title: str
     token_id: int
     data: bytes
     learned: tuple[str, str]
+    more: tuple[tuple[str, str], ...] = ()
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """What is told below the bytes, two beside each other."""
+        size = ("bytes", f"{len(self.data):,}") if self.data else ("bytes", "none")
+        return [self.learned, size, *self.more]
 
     def byte_lines(self) -> list[str]:
         """In hexadecimal; three lines at most."""
@@ -52,7 +59,7 @@ class TokenCard(QWidget):
         """token: in the coordinates of the parent."""
         self.text = text
         room = self._room.rect()
-        height = _HEAD + 18 * len(text.byte_lines()) + 36
+        height = _HEAD + 18 * (len(text.byte_lines()) + (len(text.pairs()) + 1) // 2) + 18
         self._above = token.bottom() + BELOW + height > room.bottom()
         top = token.top() - BELOW - height if self._above else token.bottom() + BELOW - _NUB
         left = min(max(token.center().x() - WIDTH // 2, 0), max(room.width() - WIDTH, 0))
@@ -82,9 +89,9 @@ class TokenCard(QWidget):
         for line in self.text.byte_lines():
             painter.drawText(QRectF(_SIDE + _HEX_WIDTH, y, WIDTH - 2 * _SIDE - _HEX_WIDTH, 18), _MIDDLE, line)
             y += 18
-        left, right = QRectF(_SIDE, y + 6, 142, 18), QRectF(181, y + 6, WIDTH - _SIDE - 181, 18)
-        self._paint_pair(painter, *self.text.learned, left)
-        self._paint_pair(painter, "bytes", f"{len(self.text.data):,}", right)
+        for at, pair in enumerate(self.text.pairs()):
+            left, width = (181, WIDTH - _SIDE - 181) if at % 2 else (_SIDE, 142)
+            self._paint_pair(painter, *pair, QRectF(left, y + 6 + 18 * (at // 2), width, 18))
 
     def _shape(self) -> QPainterPath:
         body, nub = QPainterPath(), QPainterPath()
