@@ -8,6 +8,7 @@ import pytest
 
 from app.pages import tokenizer as module
 from app.pages.tokenizer.browse_words import Doubt
+from app.pages.tokenizer.compare_panel import first_words
 from app.pages.tokenizer.comparison import compare
 from app.pages.tokenizer.lessons import LESSONS
 from app.pages.tokenizer.open_tokenizer import OpenTokenizerDialog
@@ -232,6 +233,25 @@ def test_what_is_no_tokenizer_is_refused_in_words(page, tmp_path, qtbot):
     path.write_text("no ranks")
     page.open_tokenizer(str(path))
     (dialog,) = page.findChildren(OpenTokenizerDialog)
-    qtbot.waitUntil(lambda: "Looking" not in dialog.words.text(), timeout=8000)
-    assert str(path) in dialog.words.text() or "broken" in dialog.words.text()
+    qtbot.waitUntil(lambda: "encoding has to be named" in dialog.words.text(), timeout=8000)
+    assert dialog.open_button.isEnabled()
     dialog.reject()
+
+
+def test_the_small_comparison_takes_whole_words():
+    assert first_words("a straw b", 80) == "a straw b"
+    assert first_words("a straw bread", 8) == "a straw"
+    assert first_words("a straw bread", 7) == "a straw"
+    assert first_words("strawberry", 4) == "stra"
+
+
+def test_where_no_other_tokenizer_is_the_comparison_offers_to_train_one(desk, qtbot):
+    shown = module.build(desk)
+    qtbot.addWidget(shown)
+    shown.resize(1000, 760)
+    shown.show()
+    assert shown.compare.alone.isVisible()
+    shown.compare.alone.button.click()
+    assert shown.segments.current() == TRAIN
+    assert "no corpus yet" in shown.view(TRAIN).cost.text()
+    assert not shown.view(TRAIN).start.isEnabled()

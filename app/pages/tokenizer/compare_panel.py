@@ -14,21 +14,22 @@ from app.pages.tokenizer.part_bars import PartBars
 from app.pages.tokenizer.shelf import Shelf
 from app.pages.tokenizer.view import Chosen
 from app.theme.type import M, S
-from app.widgets.buttons import ToolButton
+from app.widgets.buttons import Button, ToolButton
 from app.widgets.combo import Combo
 from app.widgets.label import Hairline, Label
 from app.widgets.panel import Panel
 from app.widgets.tag import Tag
 from engine.tokenizer.compare import table
 
-_MOST_CHARACTERS = 240
+_MOST_CHARACTERS = 80  # two lines for each of the two
 _SHOWN_PARTS = ("English", "German", "Code")
 
 
 class ComparePanel(Panel):
-    """more(): a person wants all of it. text: their own, or an example."""
+    """more(): a person wants all of it. train(): there is no other tokenizer, and they want one."""
 
     more = Signal()
+    train = Signal()
 
     def __init__(self, shelf: Shelf, parent: QWidget | None = None) -> None:
         super().__init__("Compare", parent=parent)
@@ -43,6 +44,8 @@ class ComparePanel(Panel):
         self.add_control(self.more_button)
         self.rows = (CompareRow(), CompareRow())
         self.rows[1].put_choice(self.other)
+        self.alone = _Alone()
+        self.alone.button.clicked.connect(self.train)
         self.bars = PartBars(low=True)
         self.body.addWidget(Hairline())
         self.body.addWidget(self._scrolled(), 1)
@@ -68,6 +71,7 @@ class ComparePanel(Panel):
         column.addWidget(self.rows[0])
         column.addWidget(Hairline())
         column.addWidget(self.rows[1])
+        column.addWidget(self.alone)
         column.addStretch(1)
         area = QScrollArea()
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -97,9 +101,8 @@ class ComparePanel(Panel):
 
     def show_text(self, text: str) -> None:
         """ "" for the example."""
-        shown = text[:_MOST_CHARACTERS]
-        whole = len(text) <= _MOST_CHARACTERS
-        self.set_subtitle(("your text" if whole else "the beginning of your text") if text else "same text")
+        shown = first_words(text, _MOST_CHARACTERS)
+        self.set_subtitle(("your text" if shown == text else "your first words") if text else "same text")
         if shown != self._text:
             self._text = shown
             self._show_cuts()
@@ -121,6 +124,7 @@ class ComparePanel(Panel):
         for row, side in zip(self.rows, self.comparison.sides, strict=False):
             row.show_side(side)
         self.rows[1].setVisible(len(pair) > 1)
+        self.alone.setVisible(self.other.count() == 0)
         words = self.comparison.words()
         self.tag.set(words, "warning" if self.comparison.ranges else "ok")
         self.tag.setVisible(bool(words))
@@ -133,3 +137,25 @@ class ComparePanel(Panel):
             part: [figures[str(at)][part].tokens_per_word or math.nan for at in range(len(pair))] for part in parts
         }
         self.bars.show_values([one.name for one in pair], values)
+
+
+class _Alone(QWidget):
+    """No other tokenizer is there yet."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.button = Button("Train one", small=True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, S, 0, 0)
+        row.setSpacing(M)
+        row.addWidget(Label("Beside another tokenizer one sees what this one has learned.", "muted", 11))
+        row.addWidget(self.button)
+        row.addStretch(1)
+
+
+def first_words(text: str, most: int) -> str:
+    """As many whole words as fit into so many characters, or a part of the first one."""
+    if len(text) <= most:
+        return text
+    end = max(text.rfind(space, 0, most + 1) for space in " \n")
+    return text[: end if end > 0 else most]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.pages.tokenizer.comparison import Side
@@ -11,6 +12,7 @@ from app.widgets.label import Label
 from app.widgets.token_view import TokenView
 
 _SIZE, _LINE, _CHIP = 13, 25, 21
+_WIDE = 340
 
 
 class CompareRow(QWidget):
@@ -22,6 +24,7 @@ class CompareRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.side: Side | None = None
+        self._has_choice = False
         self.name = Label(size=11, weight=600)
         self.detail = Label(role="muted", size=11)
         self.tokens = _figure()
@@ -49,8 +52,14 @@ class CompareRow(QWidget):
         layout.addLayout(self.head)
         layout.addWidget(self.view)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The figures come first where there is little room."""
+        self.detail.setVisible(self.width() >= _WIDE and not self._has_choice)
+        super().resizeEvent(event)
+
     def put_choice(self, choice: QWidget) -> None:
         """Where the name stands: a person can take another tokenizer."""
+        self._has_choice = True
         self.name.hide()
         self.detail.hide()
         self.head.insertWidget(0, choice)

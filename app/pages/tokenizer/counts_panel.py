@@ -34,13 +34,22 @@ class CountsPanel(Panel):
         self._counts = row
         self._stand(large=False)
         self._table = QWidget()
+        self._cuts: Mapping[str, Cut] = {}
+        self._low = False
         self.body.addWidget(self._of)
         self.body.addLayout(row)
         self.body.addWidget(self._table)
         self.body.addStretch(1)
 
+    def set_low(self, low: bool) -> None:
+        """In a low window the context leaves its room to the rest: Compare tells it as well."""
+        if low != self._low:
+            self._low = low
+            self.show_cuts(self._cuts)
+
     def show_cuts(self, cuts: Mapping[str, Cut]) -> None:
         """cuts: by name, in order. A text of the person's own is what the large numbers count."""
+        self._cuts = cuts
         own = cuts.get(OWN)
         counted = [own] if own else list(cuts.values())
         self._of.setText("Your text" if own else "The texts together")
@@ -59,7 +68,7 @@ class CountsPanel(Panel):
         words = {name: f"{cut.tokens_per_word:.2f}" for name, cut in short.items() if name != "Emoji" and cut.words}
         _add_rows(layout, "Tokens per word", words)
         held = {name: f"{cut.words_in(CONTEXT):,} words" for name, cut in short.items() if name in _PROSE and cut.words}
-        _add_rows(layout, f"A context of {CONTEXT} tokens holds", held)
+        _add_rows(layout, f"A context of {CONTEXT} tokens holds", {} if self._low else held)
         self.body.replaceWidget(self._table, table)
         self._table.hide()
         self._table.deleteLater()

@@ -38,7 +38,7 @@ from app.pages.tokenizer.text_block import TextBlock
 from app.pages.tokenizer.text_panel import TextPanel
 from app.pages.tokenizer.token_card import TokenCard
 from app.pages.tokenizer.view import View
-from app.pages.tokenizer.view_stack import COMPARE, SEE, VIEWS, ViewStack
+from app.pages.tokenizer.view_stack import COMPARE, SEE, TRAIN, VIEWS, ViewStack
 from app.theme.type import M
 from app.widgets.buttons import Button, ToolButton
 from app.widgets.segments import Segments
@@ -47,7 +47,7 @@ from engine.errors import CutawayError
 from engine.events import ArtifactReady
 
 _TYPING_MS = 0  # once for all that was typed before the window gets round to it
-_REPLAY_HEIGHT, _LOW_REPLAY_HEIGHT = 272, 216
+_REPLAY_HEIGHT, _LOW_REPLAY_HEIGHT = 285, 216
 _HIGH, _ROOM_FOR_REPLAY = 720, 600
 
 
@@ -113,6 +113,7 @@ class TokenizerPage(PageWidget):
         self.views.inspected.connect(self._desk.bus.inspect)
         self.lessons.asked.connect(self.teach)
         self.compare.more.connect(lambda: self.show_view(COMPARE))
+        self.compare.train.connect(lambda: self.show_view(TRAIN))
         for row in self.compare.rows:
             row.hovered.connect(lambda index, row=row: self._point_at_compared(row, index))
         self._desk.feed.events.connect(self._on_events)
@@ -174,6 +175,7 @@ class TokenizerPage(PageWidget):
         self.replay.setFixedHeight(_REPLAY_HEIGHT if self.height() >= _HIGH else _LOW_REPLAY_HEIGHT)
         self.compare.setFixedHeight(self.replay.height())
         self.compare.set_low(self.height() < _HIGH)
+        self.counts.set_low(self.height() < _HIGH)
         self.compare.setVisible(self.height() >= _ROOM_FOR_REPLAY)
         self.replay.setVisible(self.height() >= _ROOM_FOR_REPLAY and bool(self.learned.ranks))
 

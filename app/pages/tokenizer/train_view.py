@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
@@ -34,6 +35,7 @@ from engine.launch.recipe import Recipe
 from engine.stages.train_tokenizer import Config
 
 _FIRST = ("kind", "vocab_size", "pattern", "min_frequency", "document_cap", "balance")
+_FORM_WIDTH, _NARROW = 436, 940
 _COUNT = "then count its tokens in the corpus"
 _STATES = {
     RunState.STOPPED: "stopped, nothing is kept",
@@ -72,6 +74,7 @@ class TrainView(View):
 
     def _lay_out(self) -> None:
         form = Panel("Train a tokenizer", "on a corpus of yours", margins=(16, 12, 6, 12))
+        form.setMinimumWidth(_FORM_WIDTH)
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
@@ -107,6 +110,7 @@ class TrainView(View):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(M)
+        self.live.setMinimumWidth(320)
         layout.addWidget(form, 13)
         layout.addWidget(self.live, 10)
 
@@ -143,6 +147,12 @@ class TrainView(View):
         desk.feed.status.connect(self._on_status)
         desk.jobs.changed.connect(self._show)
         desk.bus.workspace_changed.connect(lambda _: self.offer())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the words of the settings need the room; what was entered is still seen by its colour."""
+        for row in self.form.rows.values():
+            row.origin.setVisible(self.width() >= _NARROW)
+        super().resizeEvent(event)
 
     def shown(self) -> None:
         self.offer()
