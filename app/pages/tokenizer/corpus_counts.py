@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from app.jobs.desk import Desk
 from app.jobs.query import EngineSide, Ticket
-from engine.errors import CutawayError
-from engine.store.files import read_json
-from engine.store.workspace import Workspace
+from app.pages.tokenizer.browse_query import shards_of
 from engine.tokenizer.frequencies import Frequencies, frequencies
 from engine.tokenizer.tokenizer import Tokenizer
 
@@ -49,18 +46,6 @@ class CorpusCounts:
 def _counting(side: EngineSide, tokenizer: Tokenizer) -> Iterator[object]:
     from engine.batches.token_shards import TokenShards
 
-    folder = _shards_of(side.workspace, tokenizer)
+    folder = shards_of(side.workspace, tokenizer)
     if folder is not None:
         yield from frequencies(TokenShards(folder))
-
-
-def _shards_of(workspace: Workspace, tokenizer: Tokenizer) -> Path | None:
-    """The newest that this tokenizer made."""
-    for artifact in workspace.artifacts("shards"):
-        try:
-            facts = read_json(artifact.folder / "shards.json")
-        except CutawayError:
-            continue  # a damaged one tells nothing; whoever opens it says so
-        if isinstance(facts, dict) and facts.get("tokenizer_hash") == tokenizer.hash:
-            return artifact.folder
-    return None

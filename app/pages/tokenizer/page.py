@@ -252,7 +252,7 @@ class TokenizerPage(PageWidget):
 
     def _replay_longest(self) -> None:
         """Until a person picks a token: the one that took the most merges, as a rule."""
-        ids = [token_id for block in self.text.blocks() for token_id in (block.cut.ids if block.cut else ())]
+        ids = {token_id for block in self.text.blocks() for token_id in (block.cut.ids if block.cut else ())}
         self.replay.show_token(self.learned, max(ids, key=lambda i: len(self.learned.tokenizer.token_bytes(i))))
 
     def choose_named(self, name: str) -> None:
