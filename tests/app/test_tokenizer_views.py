@@ -78,7 +78,7 @@ def test_see_compares_with_another_and_opens_the_whole_comparison(page, qtbot):
     page.compare.more_button.click()
     assert page.segments.current() == COMPARE
     view = page.view(COMPARE)
-    qtbot.waitUntil(lambda: len(view.comparison.sides) == 2)
+    assert len(view.comparison.sides) == 2
     view.take_sample(4)
     assert "299792458" in view.comparison.text
     assert [row[0] for row in view.context.rows] == ["small", "bytes"]
@@ -255,3 +255,28 @@ def test_where_no_other_tokenizer_is_the_comparison_offers_to_train_one(desk, qt
     assert shown.segments.current() == TRAIN
     assert "no corpus yet" in shown.view(TRAIN).cost.text()
     assert not shown.view(TRAIN).start.isEnabled()
+
+
+def test_cancel_ends_learning_and_keeps_nothing(page, desk, cut, qtbot):
+    page.show_view(TRAIN)
+    view = page.view(TRAIN)
+    view.form.rows["kind"].enter("unigram")
+    view.form.rows["vocab_size"].enter("1000")
+    view.begin()
+    qtbot.waitUntil(lambda: not view.cancel.isHidden(), timeout=8000)
+    view.cancel.click()
+    qtbot.waitUntil(lambda: desk.jobs.current is None, timeout=8000)
+    assert view.told.state is RunState.STOPPED
+    assert "nothing is kept" in view.now._subtitle.text()
+    assert view.start.isVisible()
+    assert len(cut.artifacts("tokenizer")) == 1
+
+
+def test_the_chosen_tokenizer_is_saved_for_other_programs(page, desk, tmp_path, qtbot):
+    transformers = pytest.importorskip("transformers")
+    with qtbot.waitSignal(desk.bus.notice, timeout=8000) as told:
+        page.save_in(tmp_path / "saved")
+    assert str(tmp_path / "saved") in told.args[1]
+    other = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")
+    text = "Mira Toll was born in Anvik."
+    assert other.encode(text, add_special_tokens=False) == page.choice.tokenizer.encode(text)

@@ -13,7 +13,6 @@ from app.pages.tokenizer.comparison import MOST, MOST_CHARACTERS, Comparison, Si
 from app.pages.tokenizer.context_panel import ContextPanel
 from app.pages.tokenizer.examples import COMPARED, PARTS
 from app.pages.tokenizer.inspections import of_token
-from app.pages.tokenizer.learned import learned
 from app.pages.tokenizer.own_text import OwnText
 from app.pages.tokenizer.part_bars import PartBars
 from app.pages.tokenizer.shelf import Shelf
@@ -161,7 +160,8 @@ class CompareView(View):
         names = self._shelf.names()
         kept = [place for place in self._others if place in names and place != self._first.folder]
         rest = [place for place in names if place != self._first.folder]
-        self._others = list(dict.fromkeys(kept)) if self._by_hand else rest[: MOST - 1]
+        learned = [place for place in rest if place is not None]  # beside the bytes all cuts differ everywhere
+        self._others = list(dict.fromkeys(kept)) if self._by_hand else (learned or rest)[: MOST - 1]
         read = [self._first, *(one for place in self._others if (one := self._shelf.get(place)) is not None)]
         self.comparison = compare(read, self.editor.text())
         sides = {side.chosen.folder: side for side in self.comparison.sides}
@@ -198,7 +198,7 @@ class CompareView(View):
     def _point_at(self, row: _Row, index: int) -> None:
         side = row.cut.side
         chip = row.cut.view.tokens[index] if index >= 0 else None
-        self.inspected.emit(of_token(learned(side.chosen.tokenizer), chip) if side and chip else None)
+        self.inspected.emit(of_token(side.chosen.learned, chip) if side and chip else None)
 
 
 class _Row(QWidget):

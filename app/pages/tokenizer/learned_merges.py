@@ -37,7 +37,7 @@ class LearnedMerges(Panel):
         elif list(merges) != self._merges:
             self.view.set_tokens([_chip(merge) for merge in merges])
         self._merges = list(merges)
-        self.set_subtitle(f"{len(merges)} of them, in the order of learning" if merges else "")
+        self.set_subtitle(f"{len(merges)}, the first ones first" if merges else "")
 
     def _point_at(self, index: int) -> None:
         if not 0 <= index < len(self._merges):

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
     QKeySequence,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
 from app.jobs.query import Ticket
@@ -33,6 +33,7 @@ from app.pages.tokenizer.lesson_strip import LessonStrip
 from app.pages.tokenizer.lessons import LESSONS, Lesson
 from app.pages.tokenizer.open_tokenizer import OpenTokenizerDialog, dropped_tokenizer
 from app.pages.tokenizer.replay_panel import ReplayPanel
+from app.pages.tokenizer.save_tokenizer import saving
 from app.pages.tokenizer.shelf import Shelf
 from app.pages.tokenizer.text_block import TextBlock
 from app.pages.tokenizer.text_panel import TextPanel
@@ -70,6 +71,7 @@ class TokenizerPage(PageWidget):
         self._ticket: Ticket | None = None
         self._long: Cut | None = None
         self._open = ToolButton("ph.folder-open", "Open a tokenizer: tokenizer.json, .tiktoken or .model", size=30)
+        self._save = ToolButton("ph.download-simple", "Save this tokenizer for transformers", size=30)
         self._copy = Button("Copy ids", "quiet", "ph.copy", tooltip="The numbers that the model would receive")
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._lay_out()
@@ -134,6 +136,7 @@ class TokenizerPage(PageWidget):
             ("Copy ids", "The token numbers, one list for each text", self.copy_ids),
             ("Copy tokens", "One token a line: its number and its text", self.copy_tokens),
             ("Open a tokenizer", "tokenizer.json, .tiktoken or .model", self.open_tokenizer),
+            ("Save the tokenizer", "tokenizer.json and tokenizer_config.json, for transformers", self.save),
             ("Clear the text", "Back to the examples alone", lambda: self.text.editor.take("")),
         ):
             action = QAction(text, self)
@@ -142,12 +145,13 @@ class TokenizerPage(PageWidget):
             self.addAction(action)
         self._copy.clicked.connect(self.copy_ids)
         self._open.clicked.connect(lambda: self.open_tokenizer())
+        self._save.clicked.connect(self.save)
         self.setAcceptDrops(True)
 
     # What the window asks
 
     def header_left(self) -> Sequence[QWidget]:
-        return (self.choice, self._open)
+        return (self.choice, self._open, self._save)
 
     def header_right(self) -> Sequence[QWidget]:
         return (self.segments, self._copy)
@@ -197,6 +201,18 @@ class TokenizerPage(PageWidget):
         dialog.opened.connect(lambda opened: self._choose(opened.folder))
         dialog.open()
 
+    def save(self) -> None:
+        """Asks for a folder, which gets the two files that transformers reads."""
+        chosen = QFileDialog.getExistingDirectory(self, "Save the tokenizer in which folder?")
+        if chosen:
+            self.save_in(Path(chosen) / self.choice.currentText())
+
+    def save_in(self, folder: Path) -> None:
+        self._desk.engine.ask(saving(self.choice.tokenizer, folder), self._say_saved)
+
+    def _say_saved(self, folder: object) -> None:
+        self._desk.bus.notice.emit("ok", f"The tokenizer is in {folder}, and transformers loads it from there.")
+
     def _choose(self, folder: Path) -> None:
         self._offer()
         self.choice.choose_folder(folder)
@@ -235,8 +251,11 @@ class TokenizerPage(PageWidget):
         self.choice.offer(self._desk.workspace.artifacts("tokenizer"))
 
     def _on_events(self, index: int, stage: str, events: list[object]) -> None:
-        if any(isinstance(event, ArtifactReady) and event.kind == "tokenizer" for event in events):
+        made = {event.kind for event in events if isinstance(event, ArtifactReady)}
+        if "tokenizer" in made:
             self._offer()
+        if "shards" in made and self.isVisible():
+            self.views.come()
 
     def _show_tokenizer(self) -> None:
         self.card.hide()
@@ -345,7 +364,7 @@ class TokenizerPage(PageWidget):
         if index < 0 or row.side is None:
             self._desk.bus.inspect.emit(None)
         else:
-            self._desk.bus.inspect.emit(of_token(learned(row.side.chosen.tokenizer), row.view.tokens[index]))
+            self._desk.bus.inspect.emit(of_token(row.side.chosen.learned, row.view.tokens[index]))
 
     # To the clipboard
 

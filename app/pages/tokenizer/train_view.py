@@ -235,6 +235,13 @@ class TrainView(View):
             self.told.state = status.state
             self._show()
 
+    def _settle(self) -> None:
+        """A run that ended before it came to the tokenizer tells so nowhere else."""
+        run = self._desk.feed.run
+        if run is not None and self.told.state is RunState.WAITING and not self._is_mine():
+            state = run.status().state
+            self.told.state = state if state.is_final else self.told.state
+
     def _is_mine(self) -> bool:
         job, run = self._desk.jobs.current, self._desk.feed.run
         return job is not None and run is not None and job.run.folder == run.folder
@@ -242,6 +249,8 @@ class TrainView(View):
     # What is shown
 
     def _show(self) -> None:
+        if self._index is not None:
+            self._settle()
         told, run = self.told, self._desk.feed.run
         working = self._is_mine() and self._index is not None and not told.state.is_final
         self.cancel.setVisible(working)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
+from app.pages.tokenizer.learned import Learned, learned
 from engine.tokenizer.tokenizer import Tokenizer
 
 
@@ -19,6 +21,11 @@ class Chosen:
     detail: str
     folder: Path | None
     tokenizer: Tokenizer
+
+    @cached_property
+    def learned(self) -> Learned:
+        """Reckoned once: a pointer that sweeps over tokens asks for each."""
+        return learned(self.tokenizer)
 
 
 class View(QWidget):
