@@ -94,6 +94,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(root)
         self.palette_panel = CommandPalette(root)
         self.toast = Toast(centre)
+        self.undo_toast = Toast(centre, below=self.toast)  # a plain message does not take Undo away
         self.veil = DropVeil(centre)
 
     def _build_actions(self) -> None:
@@ -139,7 +140,7 @@ class MainWindow(QMainWindow):
         bus.inspect.connect(self.inspector.inspect)
         bus.rest.connect(self.inspector.set_rest)
         bus.notice.connect(self._notice)
-        bus.undo.connect(lambda text, back: self.toast.say(text, "ok", back))
+        bus.undo.connect(lambda text, back: self.undo_toast.say(text, "ok", back))
         bus.error.connect(self.banner.tell)
         self.desk.jobs.ended.connect(self._tell_end)
         self.desk.jobs.free.connect(self._close_when_free)

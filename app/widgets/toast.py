@@ -15,14 +15,18 @@ from app.widgets.buttons import Button, ToolButton
 from app.widgets.label import Label
 
 _SECONDS, _SECONDS_WITH_UNDO = 5, 10
+_MOVES = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)
 _SIGNS = {"ok": "ph.check", "warning": "ph.warning", "info": "ph.info"}
 
 
 class Toast(QWidget):
-    """One at a time: a new message takes the place of the old one. Its time stands still under the pointer."""
+    """A new message takes the place of the old one. Its time stands still under the pointer.
 
-    def __init__(self, parent: QWidget) -> None:
+    below: another toast, above which this one stands while both are seen."""
+
+    def __init__(self, parent: QWidget, below: Toast | None = None) -> None:
         super().__init__(parent)
+        self._below = below
         self._over = parent
         self._level = "info"
         self._undo: Callable[[], object] | None = None
@@ -41,6 +45,8 @@ class Toast(QWidget):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.hide)
         parent.installEventFilter(self)
+        if below is not None:
+            below.installEventFilter(self)
         self.hide()
 
     def say(self, text: str, level: str = "info", undo: Callable[[], object] | None = None) -> None:
@@ -65,10 +71,12 @@ class Toast(QWidget):
             undo()
 
     def _place(self) -> None:
-        self.move((self._over.width() - self.width()) // 2, self._over.height() - self.height() - 16)
+        below = self._below
+        bottom = below.y() - 8 if below is not None and not below.isHidden() else self._over.height() - 16
+        self.move((self._over.width() - self.width()) // 2, bottom - self.height())
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.Resize and self.isVisible():
+        if event.type() in _MOVES and self.isVisible():
             self._place()
         return False
 

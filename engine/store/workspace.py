@@ -86,7 +86,13 @@ class Workspace:
         self.trash.mkdir(exist_ok=True)
         target = self.trash / f"{folder.name}~{uuid.uuid4().hex[:6]}"
         os.replace(folder, target)
+        os.utime(target)  # when it was deleted: `trashed` goes by it
         return target
+
+    def trashed(self) -> list[Path]:
+        """What `restore` could bring back, deleted last first."""
+        found = [path for path in self.trash.glob("*~*") if path.is_dir()]
+        return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
     def restore(self, trashed: Path) -> Path:
         target = self.runs / trashed.name.rsplit("~", 1)[0]

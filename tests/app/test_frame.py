@@ -225,13 +225,15 @@ def test_an_error_is_told_kept_and_copied(window: MainWindow) -> None:
 def test_what_was_done_can_be_taken_back(window: MainWindow) -> None:
     back: list[bool] = []
     window.desk.bus.undo.emit("Moved first-words to the trash.", lambda: back.append(True))
-    assert window.toast.isVisible()
-    window.toast.undo_button.click()
-    assert back == [True]
-    assert not window.toast.isVisible()
+    assert window.undo_toast.isVisible()
     window.desk.bus.notice.emit("warning", "The disk is nearly full.")
     assert window.toast.text() == "The disk is nearly full."
     assert not window.toast.undo_button.isVisible()
+    assert window.undo_toast.isVisible()  # and stands above the other
+    assert window.undo_toast.geometry().bottom() < window.toast.geometry().top()
+    window.undo_toast.undo_button.click()
+    assert back == [True]
+    assert not window.undo_toast.isVisible()
 
 
 def test_files_are_dropped_on_the_window(window: MainWindow, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from app.jobs.desk import Desk, make_desk
 from app.jobs.settings import Settings
 from app.pages.runs.export_forms import ExportForms
 from app.pages.runs.page import RunsPage
+from app.pages.runs.trash import Trash
 from engine.events import RunState
 from engine.launch.recipe import Recipe
 from engine.store.workspace import Workspace
@@ -99,6 +100,27 @@ def test_many_are_deleted_and_undone_together(page: RunsPage, qtbot: QtBot) -> N
     qtbot.waitUntil(lambda: names(page) == [])
     assert page._stack.currentWidget() is page._empty
     page.trash.take_back()
+    qtbot.waitUntil(lambda: len(names(page)) == 8)
+
+
+def test_deleted_runs_come_back_for_as_long_as_they_lie_in_the_trash(page: RunsPage, qtbot: QtBot) -> None:
+    for name in ("notes", "shakespeare"):
+        choose(page, name)
+        page.delete()
+        qtbot.waitUntil(lambda name=name: name not in names(page))
+    assert page._restore.text() == "Restore 2" and not page._restore.isHidden()
+    page._take_back.trigger()
+    qtbot.waitUntil(lambda: "shakespeare" in names(page))
+    assert "notes" not in names(page)
+    page.trash = Trash(page.desk)  # as after the window was closed
+    page.trash.take_back()
+    qtbot.waitUntil(lambda: "notes" in names(page))
+    qtbot.waitUntil(page._restore.isHidden)
+    assert not page._restore_all.isEnabled()
+    page.table.selectAll()
+    page.delete()
+    qtbot.waitUntil(lambda: names(page) == [])
+    page._restore.click()
     qtbot.waitUntil(lambda: len(names(page)) == 8)
 
 

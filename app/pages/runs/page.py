@@ -94,14 +94,19 @@ class RunsPage(PageWidget):
             (self._delete, "Delete the chosen runs", "Del", self.delete),
         ):
             control.clicked.connect(self._action(text, key, run, control).trigger)
-        self._action("Bring the deleted runs back", "Ctrl+Z", self.trash.take_back)
+        # Anywhere on the page: whoever deleted with the button has the focus there. In the filter it undoes typing.
+        self._take_back = self._action("Bring back what was deleted last", "", self.trash.take_back)
+        self._take_back.setShortcut(QKeySequence(QKeySequence.StandardKey.Undo))
+        self._restore = Button("Restore deleted", icon="ph.arrow-counter-clockwise")
+        self._restore_all = self._action("Restore deleted runs", "", self.trash.take_back_all)
+        self._restore.clicked.connect(self._restore_all.trigger)
         # In a widget of their own, so that hiding and showing them never makes a window of one.
         self._controls = QWidget()
         row = QHBoxLayout(self._controls)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(M)
         tools = (self._export, self._copy, self._reveal, self._delete)
-        for widget in (self._filter, *tools, self._talk, self._resume, self._open):
+        for widget in (self._restore, self._filter, *tools, self._talk, self._resume, self._open):
             row.addWidget(widget)
 
     def _action(self, text: str, key: str, run: Callable[[], None], control: QWidget | None = None) -> QAction:
@@ -132,6 +137,7 @@ class RunsPage(PageWidget):
         time = first_words_time(self.desk.workspace)
         self._empty.set_example(f"Press Start there: first-words turns raw text into a talking model in about {time}.")
         self.desk.runs.watch(self, True)
+        self._show_trash()  # it may have been emptied in Settings
         self.table.setFocus()
 
     def hidden(self) -> None:
@@ -197,8 +203,18 @@ class RunsPage(PageWidget):
         self._stack.setCurrentWidget(self._all if runs or not self.desk.runs.loaded else self._empty)
         for widget in self._controls.findChildren(QWidget, options=_CHILDREN):
             widget.setVisible(bool(runs))
+        self._show_trash()
         self._show_count()
         self._show_chosen()
+
+    def _show_trash(self) -> None:
+        count = len(self.trash.waiting())
+        self._restore.setVisible(count > 0)
+        self._restore.setText(f"Restore {count}")
+        words = "the run that was deleted" if count == 1 else f"the {count} runs that were deleted"
+        self._restore.setToolTip(f"Bring back {words}; Ctrl+Z brings back the last")
+        for action in (self._take_back, self._restore_all):
+            action.setEnabled(count > 0)
 
     def _show_count(self) -> None:
         runs = self.desk.runs.summaries

@@ -7,17 +7,15 @@ from pathlib import Path
 
 from app.jobs.desk import Desk
 from app.jobs.run_summary import RunSummary
-from engine.errors import CutawayError
 from engine.store.files import explain_os_error
-from engine.store.workspace import Workspace
 
 
 class Trash:
-    """Moves run folders into the workspace's trash, and the last ones back."""
+    """Moves run folders into the workspace's trash, and back."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._last: tuple[Workspace, list[Path]] | None = None
+        self._deleted: list[list[Path]] = []  # what went together, the newest last
 
     def is_at_work(self, run: RunSummary) -> bool:
         jobs = self._desk.jobs
@@ -40,11 +38,11 @@ class Trash:
                 moved_from.append(run.folder)
         except OSError as error:
             self._desk.bus.error.emit(explain_os_error(error, run.folder))
-        self._last = (workspace, moved)
         self._desk.runs.refresh()
         if moved:
+            self._deleted.append(moved)
             words = f"{free[0].name} was deleted." if len(moved) == 1 else f"{len(moved)} runs were deleted."
-            self._desk.bus.undo.emit(words + self._left_without_base(moved_from), self.take_back)
+            self._desk.bus.undo.emit(words + self._left_without_base(moved_from), lambda: self._restore(moved))
 
     def _left_without_base(self, gone: Sequence[Path]) -> str:
         """An adapter is nothing without the model that it was added to."""
@@ -61,15 +59,30 @@ class Trash:
         stands = "The adapter of" if len(names) == 1 else "The adapters of"
         return f" {stands} {' and '.join(dict.fromkeys(names))} cannot be used without it."
 
+    def waiting(self) -> list[Path]:
+        """What lies in the workspace's trash, deleted last first."""
+        return self._desk.workspace.trashed()
+
     def take_back(self) -> None:
-        """Restores what was deleted last; nothing when there is nothing."""
-        if self._last is None:
-            return
-        (workspace, moved), self._last = self._last, None
-        for folder in moved:
+        """Restores what was deleted last, also in an earlier session; nothing when the trash is empty."""
+        waiting = self.waiting()
+        while self._deleted:
+            together = [folder for folder in self._deleted.pop() if folder in waiting]
+            if together:
+                self._restore(together)
+                return
+        self._restore(waiting[:1])
+
+    def take_back_all(self) -> None:
+        """Restores everything that lies in the trash."""
+        self._restore(self.waiting())
+
+    def _restore(self, folders: Sequence[Path]) -> None:
+        for folder in folders:
+            if not folder.exists():
+                continue  # it came back another way, or the trash was emptied
             try:
-                workspace.restore(folder)
-            except (OSError, CutawayError) as error:
-                words = explain_os_error(error, folder) if isinstance(error, OSError) else error
-                self._desk.bus.error.emit(words)
+                self._desk.workspace.restore(folder)
+            except OSError as error:
+                self._desk.bus.error.emit(explain_os_error(error, folder))
         self._desk.runs.refresh()
