@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.pages.tokenizer.cut import Cut
 from app.theme.type import L, M
@@ -14,7 +14,7 @@ from app.widgets.panel import Panel
 from app.widgets.readout import Readout
 
 CONTEXT = 128
-_LARGE = 10_000  # bytes: from here on three numbers are too wide to stand side by side
+_LARGE = 10_000
 OWN = "Your text"
 # Python has no words to speak of, and emoji none at all: only prose says how much of it a context holds.
 _PROSE = (OWN, "English", "German")
@@ -28,11 +28,11 @@ class CountsPanel(Panel):
         self.tokens = Readout("tokens", "0", size=28)
         self.bytes = Readout("bytes", "0", size=20)
         self.characters = Readout("chars", "0", size=20)
-        row = QGridLayout()
-        row.setHorizontalSpacing(M)
-        row.setColumnStretch(3, 1)
-        self._counts = row
-        self._stand(large=False)
+        row = QHBoxLayout()
+        row.setSpacing(M)
+        for readout in (self.tokens, self.bytes, self.characters):
+            row.addWidget(readout)
+        row.addStretch(1)
         self._table = QWidget()
         self._cuts: Mapping[str, Cut] = {}
         self._low = False
@@ -52,13 +52,15 @@ class CountsPanel(Panel):
         self._cuts = cuts
         own = cuts.get(OWN)
         counted = [own] if own else list(cuts.values())
-        self._of.setText("Your text" if own else "The texts together")
-        tokens = sum(len(cut.ids) for cut in counted)
-        size, characters = sum(cut.bytes for cut in counted), sum(len(cut.text) for cut in counted)
-        self._stand(large=size >= _LARGE)
-        self.tokens.set_value(f"{tokens:,}")
-        self.bytes.set_value(brief(size))
-        self.characters.set_value(brief(characters))
+        name = "Your text" if own else "The texts together"
+        size = sum(cut.bytes for cut in counted)
+        # Three large numbers are too wide to stand side by side.
+        self._of.setText(name if size < _LARGE else f"{name}: {size:,} bytes")
+        self.tokens.set_value(f"{sum(len(cut.ids) for cut in counted):,}")
+        self.bytes.set_value(f"{size:,}")
+        self.characters.set_value(f"{sum(len(cut.text) for cut in counted):,}")
+        for readout in (self.bytes, self.characters):
+            readout.setVisible(size < _LARGE)
         table = QWidget()
         layout = QVBoxLayout(table)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -74,23 +76,12 @@ class CountsPanel(Panel):
         self._table.deleteLater()
         self._table = table
 
-    def _stand(self, large: bool) -> None:
-        """Side by side, or for large numbers the tokens above the others."""
-        spans = ((0, 0, 1, 4), (1, 0, 1, 1), (1, 1, 1, 1)) if large else ((0, 0, 1, 1), (0, 1, 1, 1), (0, 2, 1, 1))
-        for readout, span in zip((self.tokens, self.bytes, self.characters), spans, strict=True):
-            self._counts.addWidget(readout, *span)
-
     def _add_bars(self, layout: QVBoxLayout, cuts: Mapping[str, Cut]) -> None:
         _add_heading(layout, "Bytes per token")
         most = max((cut.bytes_per_token for cut in cuts.values()), default=1.0)
         for name, cut in cuts.items():
             _add_row(layout, name, f"{cut.bytes_per_token:.2f}")
             layout.addWidget(Bar(cut.bytes_per_token / max(most, 1.0)))
-
-
-def brief(number: int) -> str:
-    """999,999 as it is; then 1.00M, 10.0M."""
-    return f"{number:,}" if number < 1_000_000 else f"{number / 1e6:.{2 if number < 9_995_000 else 1}f}M"
 
 
 def _add_heading(layout: QVBoxLayout, text: str) -> None:
