@@ -191,6 +191,7 @@ class TokenView(TokenScroll):
         if range(first, end) != self._painter.selection:
             self._painter.selection = range(first, min(end, len(self._tokens)))
             if self._painter.selection and self._scrolling:
+                self._bring_into_view(self._painter.selection[-1])  # all of it, or at least where it begins
                 self._bring_into_view(first)
             self.viewport().update()
 

@@ -193,6 +193,13 @@ def test_copies_as_text_ids_and_json(view, bpe, qtbot):
     assert told == [{"id": 97, "text": "a", "bytes": "61"}, {"id": ids[1], "text": " straw", "bytes": b" straw".hex()}]
 
 
+def test_what_is_marked_comes_into_view_whole(view):
+    view.set_ids(np.arange(3000) % 50, lambda token_id: TokenChip(f" w{token_id}", token_id, b"w"))
+    view.set_selection(2000, 2030)
+    seen = view.viewport().rect()
+    assert seen.contains(view.token_rect(2000)) and seen.contains(view.token_rect(2029))
+
+
 def test_a_long_text_keeps_its_lines_until_the_edge_rests(view, qtbot):
     view.set_ids(np.arange(60_000) % 50, lambda token_id: TokenChip(f" w{token_id}", token_id, b"w"))
     qtbot.waitUntil(lambda: view.is_complete, timeout=20_000)
