@@ -21,7 +21,7 @@ from app.widgets.header import Header
 from app.widgets.inspector import InspectorPane
 from app.widgets.inspector_text import read_help
 from app.widgets.jobs_drawer import JobsDrawer
-from app.widgets.open_dialog import OpenDialog, dropped_model
+from app.widgets.open_dialog import OpenDialog, dropped_model, dropped_tokenizer
 from app.widgets.rail import Rail
 from app.widgets.rail_rooms import mark_of, room
 from app.widgets.status_bar import StatusBar
@@ -285,9 +285,10 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         files, model = readable_paths(event.mimeData()), dropped_model(event.mimeData())
-        if files or model:
+        tokenizer = dropped_tokenizer(event.mimeData())
+        if files or model or tokenizer:
             event.acceptProposedAction()
-            self.veil.show_over(0 if model else len(files))
+            self.veil.show_over(0 if model or tokenizer else len(files), "tokenizer" if tokenizer else "model")
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         self.veil.hide()
@@ -295,9 +296,12 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         self.veil.hide()
         files, model = readable_paths(event.mimeData()), dropped_model(event.mimeData())
-        if files or model:
+        tokenizer = dropped_tokenizer(event.mimeData())
+        if files or model or tokenizer:
             event.acceptProposedAction()
-        if model:
+        if tokenizer:
+            self.navigate("tokenizer", tokenizer)
+        elif model:
             self.open_model(str(model))
         elif files:
             self.navigate("home", {"files": files})

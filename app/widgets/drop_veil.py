@@ -31,10 +31,10 @@ class DropVeil(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
-    def show_over(self, count: int) -> None:
-        """count: of text files; 0 for a model."""
+    def show_over(self, count: int, thing: str = "model") -> None:
+        """count: of text files; 0 for a model or a tokenizer, which `thing` says."""
         words = "Drop the file to train on it" if count == 1 else f"Drop the {count} files to train on them"
-        self._words = words if count else "Drop the model to open it"
+        self._words = words if count else f"Drop the {thing} to open it"
         self.setGeometry(self._over.rect())
         self.show()
         self.raise_()

@@ -18,6 +18,7 @@ from app.widgets.work_dialog import WorkDialog, row_of
 from engine.errors import CutawayError
 from engine.events import Progress
 from engine.launch.opening import Opened, open_model
+from engine.launch.tokenizer_opening import is_tokenizer
 
 _WORDS = (
     "A folder with config.json and model.safetensors, a bundle, a .gguf file, or a name on the Hugging Face Hub. "
@@ -29,6 +30,12 @@ def dropped_model(data: QMimeData) -> Path | None:
     """A model among what is dragged: a .gguf or .safetensors file, a folder with a config.json, or a bundle."""
     paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
     return next((path for path in paths if _is_model(path)), None)
+
+
+def dropped_tokenizer(data: QMimeData) -> Path | None:
+    """A tokenizer's file, or a folder with one and no model, among what is dragged."""
+    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+    return next((path for path in paths if is_tokenizer(path)), None)
 
 
 def _is_model(path: Path) -> bool:

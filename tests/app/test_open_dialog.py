@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.jobs.desk import Desk
 from app.main_window import MainWindow
-from app.widgets.open_dialog import OpenDialog, dropped_model
+from app.widgets.open_dialog import OpenDialog, dropped_model, dropped_tokenizer
 from engine.formats.huggingface import write_model
 from engine.formats.tokenizer_json import write_tokenizer
 from engine.launch.opening import Opened
@@ -72,6 +72,8 @@ def test_a_dropped_model_begins_at_once(window: MainWindow, folder: Path, qtbot:
     assert dropped_model(mime(folder)) == folder
     assert dropped_model(mime(folder / "model.safetensors")) == folder / "model.safetensors"
     assert dropped_model(mime(folder / "tokenizer.json")) is None
+    assert dropped_tokenizer(mime(folder / "tokenizer.json")) == folder / "tokenizer.json"
+    assert dropped_tokenizer(mime(folder)) is None  # a model, with its tokenizer
     window.open_model(str(folder))
     qtbot.waitUntil(lambda: window.page_name == "playground", timeout=20_000)
 

@@ -44,8 +44,7 @@ class CompareView(View):
         self.editor = OwnText()
         self.samples = Segments(("Mixed", *PARTS), small=True)
         self.tag = Tag("", "warning")
-        self.add = Combo(small=True, name="Add a tokenizer")
-        self.add.setPlaceholderText("Add a tokenizer")
+        self.add = Combo(small=True, prefix="Add a tokenizer", name="Add a tokenizer")
         self.parts = PartBars()
         self.context = ContextPanel()
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
@@ -57,7 +56,7 @@ class CompareView(View):
         text = Panel("The same text", margins=(16, 12, 16, 14))
         text.add_control(self.samples)
         text.body.addWidget(self.editor)
-        cuts = Panel("Cut by", margins=(16, 12, 8, 12))
+        cuts = Panel("Cut by", margins=(16, 12, 16, 12))
         cuts.add_left(self.tag)
         cuts.add_control(self.add)
         cuts.body.addWidget(self._scrolled(), 1)
@@ -88,7 +87,7 @@ class CompareView(View):
     def _scrolled(self) -> QScrollArea:
         inner = QWidget()
         column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 8, 0)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(S)
         for row in self.rows:
             column.addWidget(row)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from PySide6.QtCore import QMimeData, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QVBoxLayout, QWidget
 
 from app.jobs.desk import Desk
@@ -17,7 +16,7 @@ from app.widgets.label import Label
 from app.widgets.work_dialog import WorkDialog, row_of
 from engine.errors import CutawayError
 from engine.events import Progress
-from engine.launch.tokenizer_opening import Opened, is_tokenizer, open_tokenizer
+from engine.launch.tokenizer_opening import Opened, open_tokenizer
 from engine.tokenizer.rank_file import ENCODINGS
 
 _WORDS = (
@@ -25,12 +24,6 @@ _WORDS = (
     "Nothing of the file is ever executed."
 )
 _KINDS = "Tokenizers (*.json *.tiktoken *.model *.spm)"
-
-
-def dropped_tokenizer(data: QMimeData) -> Path | None:
-    """A tokenizer's file or folder among what is dragged."""
-    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-    return next((path for path in paths if is_tokenizer(path)), None)
 
 
 class OpenTokenizerDialog(WorkDialog):

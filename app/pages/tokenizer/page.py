@@ -9,8 +9,6 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import (
     QAction,
-    QDragEnterEvent,
-    QDropEvent,
     QGuiApplication,
     QHideEvent,
     QKeySequence,
@@ -31,7 +29,7 @@ from app.pages.tokenizer.inspections import card, of_token
 from app.pages.tokenizer.learned import learned
 from app.pages.tokenizer.lesson_strip import LessonStrip
 from app.pages.tokenizer.lessons import LESSONS, Lesson
-from app.pages.tokenizer.open_tokenizer import OpenTokenizerDialog, dropped_tokenizer
+from app.pages.tokenizer.open_tokenizer import OpenTokenizerDialog
 from app.pages.tokenizer.replay_panel import ReplayPanel
 from app.pages.tokenizer.save_tokenizer import saving
 from app.pages.tokenizer.shelf import Shelf
@@ -146,7 +144,6 @@ class TokenizerPage(PageWidget):
         self._copy.clicked.connect(self.copy_ids)
         self._open.clicked.connect(lambda: self.open_tokenizer())
         self._save.clicked.connect(self.save)
-        self.setAcceptDrops(True)
 
     # What the window asks
 
@@ -216,21 +213,6 @@ class TokenizerPage(PageWidget):
     def _choose(self, folder: Path) -> None:
         self._offer()
         self.choice.choose_folder(folder)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Anything else is the window's."""
-        if dropped_tokenizer(event.mimeData()) is not None:
-            event.acceptProposedAction()
-        else:
-            event.ignore()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        dropped = dropped_tokenizer(event.mimeData())
-        if dropped is None:
-            event.ignore()
-            return
-        event.acceptProposedAction()
-        self.open_tokenizer(str(dropped))
 
     # The views
 
