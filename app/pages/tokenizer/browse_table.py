@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPainter
@@ -31,7 +32,7 @@ _PARENT = QModelIndex()
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _ROW = 26
-_KEYS: dict[int, Callable[[Entry], object]] = {
+_KEYS: dict[int, Callable[[Entry], Any]] = {
     ID: lambda entry: entry.token_id,
     TOKEN: lambda entry: entry.text.casefold(),
     BYTES: lambda entry: entry.length,
@@ -176,9 +177,9 @@ class _CountBar(QStyledItemDelegate):
         count = self._table.tokens.rows[index.row()].count
         if not count:
             return
-        box = QRectF(option.rect).adjusted(20, 0, -8, 0)  # type: ignore[attr-defined]
+        box = QRectF(option.rect).adjusted(20, 0, -8, 0)
         share = math.log1p(count) / math.log1p(max(self._table.tokens.most, 1))
-        chosen = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         p = colors(self._table)
         wide = max(share * box.width(), 2)
         painter.fillRect(QRectF(box.right() - wide, box.bottom() - 4, wide, 2), QColor(p.text if chosen else p.accent))

@@ -21,7 +21,7 @@ from app.widgets.panel import Panel
 from app.widgets.tag import Tag
 from engine.tokenizer.compare import table
 
-_MOST_CHARACTERS = 80  # two lines for each of the two
+_MOST_CHARACTERS, _LOW_CHARACTERS = 80, 34  # two lines for each of the two
 _SHOWN_PARTS = ("English", "German", "Code")
 
 
@@ -36,6 +36,7 @@ class ComparePanel(Panel):
         self._shelf = shelf
         self._chosen: Chosen | None = None
         self._text = ""
+        self._most = _MOST_CHARACTERS
         self.comparison: Comparison | None = None
         self.tag = Tag("", "warning")
         self.add_left(self.tag)
@@ -84,7 +85,9 @@ class ComparePanel(Panel):
         return area
 
     def set_low(self, low: bool) -> None:
-        """In a low window the bars leave their room to the tokens."""
+        """In a low window the bars leave their room to the tokens, of which there are fewer."""
+        self._most = _LOW_CHARACTERS if low else _MOST_CHARACTERS
+        self.show_text(self._text)
         self._foot.setVisible(not low)
         self._line.setVisible(not low)
 
@@ -101,10 +104,10 @@ class ComparePanel(Panel):
 
     def show_text(self, text: str) -> None:
         """ "" for the example."""
-        shown = first_words(text, _MOST_CHARACTERS)
+        self._text = text
+        shown = first_words(text or COMPARED, self._most)
         self.set_subtitle(("your text" if shown == text else "your first words") if text else "same text")
-        if shown != self._text:
-            self._text = shown
+        if self.comparison is None or shown != self.comparison.text:
             self._show_cuts()
 
     def _pair(self) -> list[Chosen]:
@@ -120,7 +123,7 @@ class ComparePanel(Panel):
         pair = self._pair()
         if self._chosen is None:
             return
-        self.comparison = compare(pair, self._text or COMPARED)
+        self.comparison = compare(pair, first_words(self._text or COMPARED, self._most))
         for row, side in zip(self.rows, self.comparison.sides, strict=False):
             row.show_side(side)
         self.rows[1].setVisible(len(pair) > 1)

@@ -159,7 +159,7 @@ class CompareView(View):
         names = self._shelf.names()
         kept = [place for place in self._others if place in names and place != self._first.folder]
         rest = [place for place in names if place != self._first.folder]
-        learned = [place for place in rest if place is not None]  # beside the bytes all cuts differ everywhere
+        learned: list[Path | None] = [place for place in rest if place]  # beside the bytes all cuts differ everywhere
         self._others = list(dict.fromkeys(kept)) if self._by_hand else (learned or rest)[: MOST - 1]
         read = [self._first, *(one for place in self._others if (one := self._shelf.get(place)) is not None)]
         self.comparison = compare(read, self.editor.text())

@@ -82,7 +82,7 @@ class _Concordance(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         p, place = colors(self._view), self._view.places.places[index.row()]
         face = font(11, fixed=True)
-        metrics, box = QFontMetricsF(face), QRectF(option.rect)  # type: ignore[attr-defined]
+        metrics, box = QFontMetricsF(face), QRectF(option.rect)
         token = _flat(place.text) or "␣"
         wide = min(metrics.horizontalAdvance(token), box.width() * 0.6)
         left = box.left() + (box.width() - wide) * 0.46

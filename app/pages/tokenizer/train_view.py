@@ -166,7 +166,7 @@ class TrainView(View):
         self.corpus.clear()
         for artifact in corpora(self._desk.workspace):
             figures = artifact.manifest.figures
-            size = size_words(float(figures.get("bytes", 0)))
+            size = size_words(int(figures.get("bytes", 0)))
             words = f"{int(figures.get('documents', 0)):,} documents, {size}"
             self.corpus.add(artifact_name(artifact), words, artifact.folder)
         if before is not None:
