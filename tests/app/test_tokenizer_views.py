@@ -197,6 +197,7 @@ def test_every_lesson_is_answered_with_the_tokenizer_at_hand(page, desk, lesson,
         assert inspection.title == lesson.question
         assert inspection.table.rows
         assert page.text.editor.text() == lesson.text
+        assert page.replay.data in lesson.text.encode()
 
 
 def test_letters_are_counted_in_each_token():

@@ -245,15 +245,15 @@ class TokenizerPage(PageWidget):
         self.corpus.use(self.choice.tokenizer)
         self.text.show_examples(self.choice.tokenizer)
         self.read()
-        self._replay_longest()
+        self._replay_longest(self.text.blocks())
         self._make_room()
         chosen = self.choice.chosen_now()
         self.compare.use(chosen)
         self.views.use(chosen)
 
-    def _replay_longest(self) -> None:
+    def _replay_longest(self, blocks: Sequence[TextBlock]) -> None:
         """Until a person picks a token: the one that took the most merges, as a rule."""
-        ids = {token_id for block in self.text.blocks() for token_id in (block.cut.ids if block.cut else ())}
+        ids = {token_id for block in blocks for token_id in (block.cut.ids if block.cut else ())}
         self.replay.show_token(self.learned, max(ids, key=lambda i: len(self.learned.tokenizer.token_bytes(i))))
 
     def choose_named(self, name: str) -> None:
@@ -311,7 +311,7 @@ class TokenizerPage(PageWidget):
         """Answers a question with the chosen tokenizer: the text in the editor, the answer in the inspector."""
         self.text.editor.take(lesson.text)
         self.read()
-        self._replay_longest()
+        self._replay_longest([self.text.own])
         self._desk.bus.inspect.emit(lesson.explain(self.choice.tokenizer))
 
     def _teach_here(self, lesson: Lesson) -> None:
