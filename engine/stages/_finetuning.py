@@ -107,7 +107,14 @@ class FineTuning(TrainingRun):
             workspace.runs / self.config.base,
             workspace.models / self.config.base,
         ]
-        return next((folder for folder in found if folder.is_dir()), found[0])
+        folder = next((folder for folder in found if folder.is_dir()), None)
+        if folder is None:
+            raise CutawayError(
+                "The model that this fine-tuning begins with is gone.",
+                f"{self.config.base} was deleted or moved.",
+                "Bring it back (Runs, Restore deleted runs), or begin anew from another model.",
+            )
+        return folder
 
     def _tokenizer(self) -> tuple[Tokenizer, Path]:
         """The base's, with the tokens of a conversation where it has no template of its own; and where it is kept."""

@@ -167,4 +167,5 @@ def test_rows_longer_than_the_view_and_a_missing_base_are_refused(workspace: Wor
     del recipe["stages"]["pretrain"]
     found = failure(start(workspace, recipe))
     assert found.what == "There is no model to fine-tune." and "base" in found.remedy
-    assert "runs/gone" in failure(start(workspace, toy_recipe(tmp_path, base="runs/gone"))).what
+    found = failure(start(workspace, toy_recipe(tmp_path, base="runs/gone")))
+    assert "is gone" in found.what and "runs/gone" in found.why
