@@ -142,6 +142,8 @@ class MainWindow(QMainWindow):
         bus.notice.connect(self._notice)
         bus.undo.connect(lambda text, back: self.undo_toast.say(text, "ok", back))
         bus.error.connect(self.banner.tell)
+        bus.moved_on.connect(self.banner.dismiss)
+        self.desk.feed.reset.connect(lambda _: self.banner.dismiss())  # what failed was the run before
         self.desk.jobs.ended.connect(self._tell_end)
         self.desk.jobs.free.connect(self._close_when_free)
 

@@ -29,6 +29,7 @@ class DeskBus(QObject):
         the page's help.
     notice(level, text): one line for the drawer; level "info", "warning" or "ok".
     error(CutawayError): something a person should read.
+    moved_on(): another run or base was chosen; an error that still stands was not about it.
     undo(text, callable): something was done that can be taken back for a while.
     theme_changed(): the palette is another one, for what does not get QEvent.PaletteChange.
     workspace_changed(Workspace): another folder is open now.
@@ -40,6 +41,7 @@ class DeskBus(QObject):
     rest = Signal(object)
     notice = Signal(str, str)
     error = Signal(object)
+    moved_on = Signal()
     undo = Signal(str, object)
     theme_changed = Signal()
     workspace_changed = Signal(object)

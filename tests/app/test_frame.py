@@ -220,6 +220,11 @@ def test_an_error_is_told_kept_and_copied(window: MainWindow) -> None:
     assert QApplication.clipboard().text() == f"{error}\n\nTraceback"
     banner.close_button.click()
     assert not banner.isVisible()
+    for moving_on in (window.desk.bus.moved_on.emit, lambda: window.desk.feed.reset.emit(None)):
+        window.desk.bus.error.emit(error)
+        assert banner.isVisible()
+        moving_on()  # another run or base was chosen: this was not about it
+        assert not banner.isVisible()
 
 
 def test_what_was_done_can_be_taken_back(window: MainWindow) -> None:

@@ -140,6 +140,7 @@ class FinetunePage(PageWidget):
         """Another fine-tuning, of the model in this folder."""
         self.base = next((base for base in self.bases if base.folder == folder), None)
         self._new = True
+        self._desk.bus.moved_on.emit()
         self._list()
         self._show_state()
 
