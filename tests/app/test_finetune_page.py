@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app import canned
@@ -14,8 +15,9 @@ from app.jobs.desk import Desk, make_desk
 from app.jobs.settings import Settings
 from app.pages.finetune.bases import chosen_checkpoint
 from app.pages.finetune.compare_view import CHANGED, WRONG
-from app.pages.finetune.header import COMPARE, DATA, RUN
+from app.pages.finetune.header import COMPARE, DATA, RUN, TuningHeader
 from app.pages.finetune.page import FinetunePage
+from app.widgets.header import Header
 from app.widgets.inspection import Inspection
 from engine.events import LabelsJudged, RunState, StateChanged, StepMetrics
 from engine.store.files import write_json
@@ -204,6 +206,26 @@ def test_without_a_model_the_recipe_that_makes_one_is_offered(qtbot: QtBot, tmp_
     assert shown(page) == []
     page.hidden()
     desk.close()
+
+
+def test_the_steps_stay_where_they_are_whatever_the_run_does(qtbot: QtBot) -> None:
+    owner, bar = QWidget(), Header()
+    for widget in (owner, bar):
+        qtbot.addWidget(widget)
+    header = TuningHeader(owner)
+    bar.resize(1100, 56)
+    bar.add("finetune", "Fine-tune", header.left(), header.right())
+    bar.show_page("finetune")
+    bar.show()
+    places = set()
+    for state, mine in ((None, False), (RunState.RUNNING, True), (RunState.PAUSED, True), (RunState.FAILED, False)):
+        header.cost.say("cannot start yet" if mine else "about 3 minutes", "1.2 GB of memory")
+        header.choice.clear()
+        header.choice.add(state.value if state else "a longer name of a base", "new, from step 600", None)
+        header.show_state(state, mine=mine)
+        QApplication.processEvents()
+        places.add(header.steps.geometry().getRect())
+    assert len(places) == 1
 
 
 def test_the_best_checkpoint_is_taken_before_a_later_one(tmp_path: Path) -> None:

@@ -59,11 +59,12 @@ class TuningHeader(QObject):
         self.show_state(None, mine=False)
 
     def left(self) -> Sequence[QWidget]:
-        return (self.choice,)
+        """The steps first: nothing that a run changes stands before them, so they never move under the pointer."""
+        return (self.steps, self.choice)
 
     def right(self) -> Sequence[QWidget]:
         buttons = (self.start_button, self.pause_button, self.go_on_button, self.resume_button, self.stop_button)
-        return (self.steps, self.cost, *buttons)
+        return (self.cost, *buttons)
 
     def show_choice(self, runs: Sequence[RunSummary], bases: Sequence[Base], shown: Path | None, *, new: bool) -> None:
         """runs: that fine-tuned or will. shown: the folder of the run in view, or, if `new`, that of the base."""
