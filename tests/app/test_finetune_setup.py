@@ -16,6 +16,7 @@ from app.pages.finetune.bases import list_bases
 from app.pages.finetune.dial_words import DIALS, inspection_of
 from app.pages.finetune.setup_form import SetupForm
 from app.pages.finetune.setup_view import SetupView
+from app.pages.finetune.start_plan import name_of
 from app.pages.finetune.trained_map import cells_of
 from app.widgets.formula import lay_out
 from app.widgets.inspection import Inspection
@@ -98,6 +99,13 @@ def test_the_map_counts_what_learns() -> None:
         True,
         False,
     ]
+
+
+def test_a_run_is_named_by_its_base_and_method() -> None:
+    assert name_of("first-words", {}) == "first-words-tuned"
+    assert name_of("first-words", {"method": "lora"}) == "first-words-lora"
+    assert name_of("first-words-tuned", {}) == "first-words-tuned"
+    assert name_of("first-words-lora-tuned", {"method": "lora"}) == "first-words-lora"
 
 
 def test_the_outlook_follows_every_entry(qtbot: QtBot, desk: Desk, tmp_path: Path) -> None:

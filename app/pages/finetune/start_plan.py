@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from engine.model.sizing import PROCESS_BYTES, backward_bytes
 from engine.stages import sft
 from engine.store.workspace import Workspace
 from engine.training.plan import Plan
+
+_ENDINGS = re.compile(r"(-(tuned|lora))+$")
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,17 @@ def trained_numbers(config: sft.Config, model: ModelConfig) -> int:
     return adapter_parameters(model, lora_of(config, model), CHAT_TOKENS)
 
 
+def name_of(base: str, entered: dict[str, Any]) -> str:
+    """Tells the method, and does not grow when a tuned model is tuned again."""
+    ending = "lora" if entered.get("method") == "lora" else "tuned"
+    return f"{_ENDINGS.sub('', base) or base}-{ending}"
+
+
 def make_recipe(base: Base, workspace: Workspace, data: dict[str, dict[str, Any]], entered: dict[str, Any]) -> Recipe:
     """data: tables of the stages that make the conversations. Raises CutawayError for a value out of bounds."""
     tables = {**data, "sft": {"base": base.place(workspace), **entered}}
     description = f"{base.name} learns to answer"
-    return recipe_from_json({"name": f"{base.name}-tuned", "description": description, "stages": tables})
+    return recipe_from_json({"name": name_of(base.name, entered), "description": description, "stages": tables})
 
 
 def look_ahead(
