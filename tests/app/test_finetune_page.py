@@ -15,6 +15,7 @@ from app.jobs.desk import Desk, make_desk
 from app.jobs.settings import Settings
 from app.pages.finetune.bases import chosen_checkpoint
 from app.pages.finetune.compare_view import CHANGED, WRONG
+from app.pages.finetune.data_source import OWN
 from app.pages.finetune.header import COMPARE, DATA, RUN, TuningHeader
 from app.pages.finetune.page import FinetunePage
 from app.widgets.header import Header
@@ -185,6 +186,19 @@ def test_a_finished_run_can_be_the_base_of_the_next(page: FinetunePage, told: ca
     assert shown(page) == ["Start"]
     page.open(told.folder)
     assert shown(page) == []
+
+
+def test_the_data_of_a_run_are_what_it_learned_from(page: FinetunePage, told: canned.Canned) -> None:
+    assert told.folder is not None
+    page.begin_with(told.folder)
+    page.show_step(DATA)
+    page.steps.data.choose_source(OWN)
+    page.open(told.folder)
+    data = page.steps.data
+    assert data._run == told.folder and data.pages.currentWidget() is data.browse
+    assert data.panel.sources.isHidden()
+    page.begin_with(told.folder)
+    assert data._run is None and not data.panel.sources.isHidden()
 
 
 def test_keys_press_only_what_can_be_seen(page: FinetunePage, desk: Desk) -> None:

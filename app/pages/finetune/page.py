@@ -221,6 +221,8 @@ class FinetunePage(PageWidget):
         self.header.set_empty(nothing)
         if nothing and self._on_screen:
             show_time(self.steps.no_model, self._desk.workspace)
+        if self._on_screen:
+            self._show_learned()
         if self._new and self._on_screen and self.base is not None:
             self.steps.setup.begin_with(self.base)
             self._tell_base(self.base.folder)
@@ -236,6 +238,12 @@ class FinetunePage(PageWidget):
         steps.data.show_base(folder)
         self._on_data()
 
+    def _show_learned(self) -> None:
+        """The data of a run are what it learned from, never what is chosen for the next one."""
+        run = self.following.recipe_run
+        if self.steps.has_data:
+            self.steps.data.show_run(None if self._new or run is None else run.folder)
+
     def _come_into_view(self) -> None:
         if not self._on_screen:
             return
@@ -243,6 +251,7 @@ class FinetunePage(PageWidget):
         if self.steps.currentIndex() == DATA and not self._new:
             source = self.following.source()
             self._tell_base(source[0] if source else None)
+            self._show_learned()
         self._show_template()
         self._show_models()
         self.steps.repaint_now()
