@@ -155,6 +155,16 @@ def test_an_answer_that_was_cut_off_goes_on(page, qtbot):
     assert not page.button.isEnabled()
 
 
+def test_an_answer_that_was_cut_off_says_so_when_the_conversation_goes_on(page, qtbot):
+    page.session.max_tokens = 2
+    say(page, qtbot, "hi")
+    assert page.chat.conversation.rows[1].cut_off.isHidden()  # it may still go on
+    page.session.max_tokens = 9
+    say(page, qtbot, "hi")
+    rows = page.chat.conversation.rows
+    assert not rows[1].cut_off.isHidden() and rows[3].cut_off.isHidden()
+
+
 def test_another_token_goes_on_from_there_and_the_end_of_a_turn_ends_the_answer(page, qtbot):
     say(page, qtbot, "hi")
     end_turn = page.session.tokens[-1].token_id

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QToolTip, QVBoxL
 from app.pages.playground.dialogue import Dialogue
 from app.pages.playground.token_colours import TokenColours, told
 from app.pages.playground.turn_row import GUTTER, TurnRow
-from app.pages.playground.turns import range_of
+from app.pages.playground.turns import is_cut_off, range_of
 from app.theme.type import S
 from app.widgets.label import Hairline, Label
 
@@ -112,7 +112,8 @@ class ConversationView(QScrollArea):
         turn = dialogue.turns[index]
         tokens = range_of(turn, dialogue.tokens)
         if turn.is_answer and tokens and turn.sent:
-            row.show_tokens([self._colours.chip(dialogue.tokens[place]) for place in tokens], self._colours.current)
+            chips = [self._colours.chip(dialogue.tokens[place]) for place in tokens]
+            row.show_tokens(chips, self._colours.current, cut_off=is_cut_off(turn, dialogue.tokens))
             return tokens.start
         waiting = turn.is_answer and not dialogue.said(index)
         row.show_words("…" if waiting else dialogue.said(index), sent=turn.sent and not waiting)

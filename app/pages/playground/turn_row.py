@@ -42,6 +42,10 @@ class TurnRow(QWidget):
         self.view.setAccessibleName("Answer")
         self.view.clicked.connect(self.clicked)
         self.view.hovered.connect(self.hovered)
+        self.cut_off = Label("cut off", "warning", 11)
+        self.cut_off.setFixedHeight(_LINE + _VIEW_EDGES)
+        self.cut_off.setToolTip("The model did not end this answer: the token that ends a turn was put behind it.")
+        self.cut_off.hide()
         answer = role == "assistant"
         icon, tooltip = (
             ("ph.arrow-clockwise", "Answer again with the next seed  (Ctrl+R)")
@@ -56,6 +60,7 @@ class TurnRow(QWidget):
         layout.addWidget(self._name, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self.words, 1)
         layout.addWidget(self.view, 1)
+        layout.addWidget(self.cut_off, 0, Qt.AlignmentFlag.AlignTop)
         layout.addSpacing(8)
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
         keep = self.button.sizePolicy()
@@ -65,13 +70,16 @@ class TurnRow(QWidget):
 
     def show_words(self, text: str, *, sent: bool) -> None:
         """sent: whether the model still sees it."""
+        self.cut_off.hide()
         self.words.setText(text)
         self.words.set_role("text" if sent else "muted")
         self.words.setVisible(True)
         self.view.setVisible(False)
         self.setAccessibleName(f"{self._name.text()}: {text}")
 
-    def show_tokens(self, chips: Sequence[TokenChip], colouring: Colouring) -> None:
+    def show_tokens(self, chips: Sequence[TokenChip], colouring: Colouring, *, cut_off: bool = False) -> None:
+        """cut_off: whether somebody else than the model ended it."""
+        self.cut_off.setVisible(cut_off)
         self.view.set_colouring(colouring)
         self.view.set_tokens(chips)
         self.words.setVisible(False)

@@ -76,6 +76,12 @@ def is_answered(turns: Sequence[Turn], place: int) -> bool:
     return bool(begun) and begun[-1].is_answer and (begun[-1].is_open or place <= begun[-1].end)
 
 
+def is_cut_off(turn: Turn, tokens: Sequence[TextToken]) -> bool:
+    """Whether the template ended an answer that the model had not: what it wrote is known, and the end is not of it."""
+    said = [tokens[place] for place in range_of(turn, tokens)]
+    return bool(said) and said[-1].is_special and not said[-1].is_written and any(token.is_written for token in said)
+
+
 def cut(turns: Sequence[Turn], place: int) -> tuple[Turn, ...]:
     """What is left when the text goes on anew from a token of an answer, which is open again then."""
     kept = [turn for turn in turns if turn.first <= place]
