@@ -142,6 +142,19 @@ def test_a_file_without_a_sound_row_says_which_and_why(view, tmp_path, qtbot):
     assert view.browse.rejected.isVisible()
 
 
+def test_while_files_are_read_nothing_is_said_of_those_before(view, dialogs, tmp_path, qtbot):
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("nothing\n", encoding="utf-8")
+    view.take_files([bad])
+    settle(view, qtbot)
+    assert view.problem()
+    view.take_files([dialogs])
+    assert view.is_reading and view.panel.words.text() == "Reading."
+    assert view.browse.facts._none.isHidden()
+    settle(view, qtbot)
+    assert not view.is_reading and not view.problem()
+
+
 def test_files_are_dropped(view, dialogs, qtbot):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(dialogs)), QUrl.fromLocalFile(str(dialogs.with_suffix(".png")))])

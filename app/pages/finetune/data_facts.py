@@ -49,6 +49,10 @@ class FactsPanel(Panel):
         inner.setAutoFillBackground(False)
         self.body.addWidget(area, 1)
 
+    def set_waiting(self) -> None:
+        """While they are read nobody knows which topics there are."""
+        self._none.hide()
+
     def show_facts(
         self,
         counts: Mapping[str, int],

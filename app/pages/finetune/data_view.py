@@ -153,6 +153,11 @@ class DataView(QWidget):
             return "No conversation is left to train on: every row was rejected."
         return ""
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether what is chosen is not counted yet."""
+        return self._ticket is not None and self.look is None
+
     def rehearse(self, state: str) -> None:
         """For previews: the canned workspace has a world, and it is asked about at once."""
         self._offer_worlds()
@@ -233,6 +238,11 @@ class DataView(QWidget):
         self._cancel()
         self._asked = table
         self.look = self.look if anew else None
+        if self.look is None and self._source != OWN:  # what was said and shown was of others
+            self.panel.say("Reading.")
+            self.panel.show_shares(0, ())
+            self.browse.show_look(Look())
+            self.browse.facts.set_waiting()
         self._ticket = self._desk.engine.ask(reading(table), self._take, self._finish, self._fail)
         self.changed.emit()
 

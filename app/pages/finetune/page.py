@@ -24,6 +24,7 @@ from engine.events import RunState
 from engine.launch.recipe import Recipe, load_recipe
 
 _TITLE = "Fine-tune"
+_READING = "The conversations are still being read."
 _MARKS = {
     RunState.WAITING: "",
     RunState.PAUSED: "paused",
@@ -198,7 +199,7 @@ class FinetunePage(PageWidget):
         """Other conversations: what a run would be, and the tokens that they become."""
         data = self.steps.data
         count = data.look.count("train") if data.look else 0
-        self.steps.setup.use_data(data.recipe_tables(), data.problem(), count)
+        self.steps.setup.use_data(data.recipe_tables(), data.problem() or (_READING if data.is_reading else ""), count)
         self._show_template()
         self._show_state()
 
@@ -302,9 +303,11 @@ class FinetunePage(PageWidget):
         """How far each step is ready for Start."""
         marks, setup = self.header.steps, self.steps.setup
         problem = self.steps.data.problem() if self.steps.has_data else ""
-        wrong = "problem" if self.base and not problem else ""
-        marks.set_mark(DATA, "problem" if problem else "ready", problem or "ready")
-        marks.set_mark(TEMPLATE, "ready" if self.base and not problem else "")
+        wrong = "problem" if self.base and not problem and setup.trouble != _READING else ""
+        reading = self.steps.has_data and self.steps.data.is_reading
+        ready = "" if reading else "ready"
+        marks.set_mark(DATA, "problem" if problem else ready, problem or (_READING if reading else "ready"))
+        marks.set_mark(TEMPLATE, ready if self.base and not problem else "")
         marks.set_mark(RUN, "ready" if setup.outlook is not None else wrong, setup.trouble or "ready")
         marks.set_mark(COMPARE, "", "after the first look")
 
