@@ -11,6 +11,7 @@ from app.pages.finetune.editor_model import Drafts
 from app.pages.finetune.editor_panel import EditorPanel
 from app.pages.finetune.editor_problem import problem_at
 from app.pages.finetune.editor_store import load, place_of, save
+from app.pages.finetune.editor_turn import Turn
 from app.pages.finetune.editor_turns import EMPTY, moved, next_role, with_role, with_text, with_turn, without_turn
 from app.pages.finetune.editor_view import EditorView
 from engine.corpus.conversation import Conversation, Message
@@ -220,3 +221,16 @@ def test_the_list_says_which_are_not_complete(view):
     assert list(view.model.sound) == [True, False]
     view.search.setText("ferry")
     assert view.model.rowCount() == 1
+
+
+def test_the_place_of_a_warning_is_kept_when_it_goes(qtbot):
+    turn = Turn(Message("user", "Why?"), first=True, last=False)
+    qtbot.addWidget(turn)
+    turn.resize(500, 200)
+    turn.show()
+    heights = []
+    for words in ("", "Turn 1 is empty.", ""):
+        turn.set_problem(words)
+        turn.layout().activate()
+        heights.append(turn.sizeHint().height())
+    assert len(set(heights)) == 1, heights

@@ -103,6 +103,10 @@ class Turn(QWidget):
         for tool in (self.up, self.down, self.bin):
             tool.set_color("muted")
         self._words = Label("", "warning", 11, wrap=True)
+        keep = self._words.sizePolicy()
+        keep.setRetainSizeWhenHidden(True)  # with the first letter the words go, and nothing below may jump
+        self._words.setSizePolicy(keep)
+        self._words.setMinimumHeight(self._words.fontMetrics().lineSpacing())
         self._words.hide()
         self._lay_out(message)
         self._connect()
