@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from app import canned
 from app.jobs.desk import Desk
 from app.jobs.run_summary import read_summary
-from app.pages.finetune.bases import list_bases
+from app.pages.finetune.bases import list_bases, stands
 from app.pages.finetune.dial_words import DIALS, inspection_of
 from app.pages.finetune.setup_form import SetupForm
 from app.pages.finetune.setup_view import SetupView
@@ -23,6 +23,8 @@ from app.widgets.inspection import Inspection
 from engine.model.config import ModelConfig
 from engine.model.lora_config import LoraConfig, adapter_parameters
 from engine.stages import sft
+from engine.store.files import write_json
+from engine.store.workspace import Workspace
 
 MODEL = ModelConfig(vocab_size=1030, context_length=128, n_layer=4, n_head=6, n_kv_head=6, d_model=192, d_ff=768)
 
@@ -131,3 +133,16 @@ def test_the_outlook_follows_every_entry(qtbot: QtBot, desk: Desk, tmp_path: Pat
     assert "longer than the model’s view" in view.trouble.replace("'", "’")
     view.use_data({}, "There is no world in this workspace.", 0)
     assert view.trouble == "There is no world in this workspace."
+
+
+def test_an_adapter_without_its_base_is_no_model(workspace: Workspace) -> None:
+    checkpoint = workspace.runs / "tuned" / "1-sft" / "checkpoints" / "step-000002"
+    base = workspace.runs / "base" / "4-pretrain" / "checkpoints" / "step-000004"
+    for folder in (checkpoint, base):
+        folder.mkdir(parents=True)
+    assert stands(workspace, checkpoint)
+    (checkpoint / "adapter.safetensors").write_bytes(b"")
+    write_json(checkpoint / "state.json", {"base": {"folder": base.relative_to(workspace.root).as_posix()}})
+    assert stands(workspace, checkpoint)
+    base.rmdir()
+    assert not stands(workspace, checkpoint)

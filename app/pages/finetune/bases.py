@@ -38,19 +38,30 @@ class Base:
 
 
 def list_bases(workspace: Workspace, summaries: Sequence[RunSummary], now: datetime) -> list[Base]:
-    """Runs from the newest on, then what came from elsewhere. A run at work is left out: its model still changes."""
+    """Runs from the newest on, then what came from elsewhere. A run at work is left out: its model still changes; and
+    an adapter whose base was deleted, which is no model alone."""
     over = [summary for summary in summaries if summary.has_model and not summary.is_live]
     names = Counter(summary.name for summary in over)
     found = []
     for summary in over:
         checkpoint = chosen_checkpoint(summary.folder)
-        if checkpoint is not None:
+        if checkpoint is not None and stands(workspace, checkpoint):
             when = f", {began_words(summary.began, now)}" if names[summary.name] > 1 else ""
             found.append(Base(summary.name, f"step {step_of(checkpoint):,}{when}", summary.folder, checkpoint))
     for folder in workspace.model_folders():
         checkpoint = chosen_checkpoint(folder) or folder
         found.append(Base(folder.name.rpartition("-")[0] or folder.name, "imported", folder, checkpoint))
     return found
+
+
+def stands(workspace: Workspace, checkpoint: Path) -> bool:
+    """Whether a model can be made of it: an adapter needs the base that it names."""
+    if not (checkpoint / "adapter.safetensors").is_file():
+        return True
+    try:
+        return (workspace.root / str(read_json(checkpoint / "state.json")["base"]["folder"])).is_dir()
+    except (CutawayError, KeyError, TypeError):
+        return False
 
 
 def chosen_checkpoint(folder: Path) -> Path | None:
